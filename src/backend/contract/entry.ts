@@ -1,0 +1,44 @@
+export type EntryType = 'FILE' | 'DIRECTORY' | 'SYMLINK';
+
+/** One name of a directory listing, from lstat: links are shown, not followed. */
+export interface Entry {
+  /** Raw bytes of the last path component. */
+  readonly name: Buffer;
+  /** Sockets, FIFOs and devices are `FILE` on this wire (protocol section 2.5). */
+  readonly type: EntryType;
+  /** Full st_mode, type bits included. */
+  readonly mode: number;
+  /** st_size in bytes. */
+  readonly sizeBytes: number;
+  /** Nanoseconds since the epoch. */
+  readonly ctimeNs: bigint;
+  readonly mtimeNs: bigint;
+  /** Raw link target, for symlinks only. */
+  readonly target?: Buffer;
+}
+
+export interface ListOptions {
+  /** 0 means no limit. */
+  readonly limit: number;
+  /** Opaque position returned as `nextCursor` by an earlier call on the same directory. */
+  readonly cursor?: string;
+}
+
+export interface Listing {
+  /** In directory order. Entries that vanish while the directory is read are left out. */
+  readonly entries: readonly Entry[];
+  /** Set when entries remain. */
+  readonly nextCursor?: string;
+}
+
+/** One regular file or directory met by `TreeOperations.scan`, in an order where a directory comes before its content. */
+export interface ScannedEntry {
+  /** Relative to the scanned directory. */
+  readonly path: Buffer;
+  readonly type: EntryType;
+  readonly mode: number;
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+  readonly dev: bigint;
+  readonly ino: bigint;
+}

@@ -1,0 +1,37 @@
+/** Usage and limit of a quota scope or vfolder; `null` where the backend does not know. Bytes. */
+export interface QuotaStatus {
+  readonly usedBytes: number | null;
+  /** `null`: unknown or, where limits are supported, none set. */
+  readonly limitBytes: number | null;
+}
+
+/**
+ * Quotas of one volume. Directories are named by their path below the mount path. The caller has made or
+ * checked the directory and holds no lock; every call may be repeated.
+ *
+ * Errors: StorageError `UNSUPPORTED` for what the backend cannot do, `INVALID_ARGUMENT` with subject
+ * `quota-scope` for a refused limit; system errors as they are.
+ */
+export interface QuotaModel {
+  /** Mode of a new scope directory before the umask (protocol section 2.7). */
+  readonly scopeMode: number;
+
+  /** Whether limits are enforced on quota scopes. */
+  readonly enforcesScopes: boolean;
+  /** Whether limits are enforced on single vfolders of unscoped ids. */
+  readonly enforcesVFolders: boolean;
+
+  /** Called once on the new, empty scope directory. */
+  initialiseScope(scopePath: Buffer, limitBytes: number | null): Promise<void>;
+  describeScope(scopePath: Buffer): Promise<QuotaStatus>;
+  /** `null` removes the limit. */
+  updateScope(scopePath: Buffer, limitBytes: number | null): Promise<void>;
+  /** Releases what `initialiseScope` claimed; the directory is empty and removed by the caller afterwards. */
+  releaseScope(scopePath: Buffer): Promise<void>;
+
+  /** Called once on the new, empty vfolder of an unscoped id; `null` means no limit was asked for. */
+  initialiseVFolder(vfolderPath: Buffer, limitBytes: number | null): Promise<void>;
+  describeVFolder(vfolderPath: Buffer): Promise<QuotaStatus>;
+  updateVFolder(vfolderPath: Buffer, limitBytes: number | null): Promise<void>;
+  releaseVFolder(vfolderPath: Buffer): Promise<void>;
+}

@@ -1,0 +1,29 @@
+export interface HardwareInfo {
+  readonly status: 'healthy' | 'degraded' | 'offline' | 'unavailable';
+  readonly statusInfo: string | null;
+  /** Values are text; nested data is JSON text (the manager type-checks this strictly). */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** Rates at one moment: operations/s, bytes/s, microseconds per operation. */
+export interface PerformanceMetric {
+  readonly iopsRead: number;
+  readonly iopsWrite: number;
+  readonly ioBytesRead: number;
+  readonly ioBytesWrite: number;
+  readonly ioUsecRead: number;
+  readonly ioUsecWrite: number;
+}
+
+/** Bytes; -1 means unknown on this wire. */
+export interface Capacity {
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+}
+
+export interface Telemetry {
+  hardwareInfo(): Promise<HardwareInfo>;
+  /** Throws StorageError `UNSUPPORTED` where the backend measures nothing. */
+  performanceMetric(): Promise<PerformanceMetric>;
+  capacity(): Promise<Capacity>;
+}

@@ -1,0 +1,51 @@
+import type { Listing, ListOptions, ScannedEntry } from './entry.js';
+import type { TreeLocation, TreeTaskOptions } from './tree-task.js';
+
+export interface TreeUsage {
+  /** Every entry below the directory, directories included, the directory itself not. */
+  readonly fileCount: number;
+  /** Sum of st_size over the counted entries (lstat; links are counted, not followed). */
+  readonly usedBytes: number;
+}
+
+/**
+ * Work on whole directories, which may hold millions of entries. None of these calls occupies the event
+ * loop or a thread of libuv's pool, none follows a symlink below the location, and all may be repeated.
+ *
+ * Errors: system errors of the location itself (ENOENT, ENOTDIR, EACCES …) reject as native SystemError;
+ * entries that vanish during a walk are not errors.
+ */
+export interface TreeOperations {
+  /** One directory, not recursive. Links on the way to the directory are followed while they stay inside `root`. */
+  list(root: TreeLocation, path: Buffer, options: ListOptions & TreeTaskOptions): Promise<Listing>;
+
+  /** Every entry below, in batches, with backpressure; special files are left out. `root` confines `path` as in `list`. */
+  scan(
+    root: TreeLocation,
+    path: Buffer,
+    options?: TreeTaskOptions,
+  ): AsyncIterable<readonly ScannedEntry[]>;
+
+  usage(location: TreeLocation, options?: TreeTaskOptions): Promise<TreeUsage>;
+
+  /**
+   * Copies the content of `source` into `destination`, which is made when missing: modes and times kept,
+   * links copied as links, reflinks where the filesystem has them, sparse files stay sparse, special files
+   * left out. `destinationVolumePath` is the mount path of another volume, when it is not this one.
+   * Repeating it over a half-made copy completes the copy. With `durable`, data is synced before it resolves.
+   */
+  copy(
+    source: TreeLocation,
+    destination: TreeLocation,
+    options?: TreeTaskOptions & { destinationVolumePath?: string; durable?: boolean },
+  ): Promise<void>;
+
+  /** Removes the directory with everything below. Missing is success. Read-only directories are made writable on the way. */
+  remove(location: TreeLocation, options?: TreeTaskOptions): Promise<void>;
+
+  /** Removes what stands at `path` beneath `root`: a tree, a file, or a link itself. Missing is success. Links on the way are followed while inside. */
+  removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void>;
+
+  /** Ends threads and child processes; resolves when none is left or the deadline (ms) has passed. */
+  close(deadlineMs: number): Promise<void>;
+}
