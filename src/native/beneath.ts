@@ -1,0 +1,255 @@
+import { calls, sync } from './calls.js';
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_RDWR,
+  O_TENANT,
+  RENAME_NOREPLACE,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_MAGICLINKS,
+} from './constants.js';
+import { Errno, isErrno, SystemError } from './errno.js';
+import { OpenFile } from './open-file.js';
+import { isDirectory, isRegularFile, type Stat } from './stat.js';
+
+const HERE = Buffer.from('.');
+const EMPTY = Buffer.alloc(0);
+const SLASH = 0x2f;
+const CONFINED = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+
+export interface OpenFileOptions {
+  /** Open for reading and writing. */
+  readonly write?: boolean;
+  /** `exclusive` fails with EEXIST when the name is taken, by a link too; `if-missing` creates at most. */
+  readonly create?: 'exclusive' | 'if-missing';
+  /** Permission bits of a created file, before the umask. */
+  readonly mode?: number;
+  /** Whether a final symlink that stays inside is followed; false by default, and never when creating. */
+  readonly follow?: boolean;
+}
+
+/**
+ * A directory held open, and the only way to reach what lies below it. Tenants write into vfolders while
+ * we work, so every name there is hostile: a path that was checked may be a symlink by the time it is used.
+ * Here nothing is checked first: the kernel resolves each path beneath the descriptor (openat2(2) with
+ * RESOLVE_BENEATH) and refuses, with EXDEV, whatever would leave it. Symlinks that stay inside work.
+ *
+ * Paths are bytes relative to the directory, `/` between components; `.` is the directory itself. Normalise
+ * `..` away before (openat2 refuses one that leaves, but a racing rename can make it fail for a moment).
+ * All methods reject with SystemError.
+ */
+export class Beneath {
+  #closed = false;
+
+  private constructor(
+    /** O_PATH: good for `*at` calls, not for reading or locking. */
+    readonly fd: number,
+  ) {}
+
+  /** Opens a directory that the operator named; links in its own path are followed. */
+  static async open(path: string | Buffer): Promise<Beneath> {
+    const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    return new Beneath(await calls.openat2(AT_FDCWD, Buffer.from(path), flags));
+  }
+
+  /** The directory itself. */
+  stat(): Promise<Stat> {
+    return calls.statx(this.fd, EMPTY, AT_EMPTY_PATH);
+  }
+
+  /** Opens a directory below as a root of its own. */
+  async descend(path: Buffer): Promise<Beneath> {
+    const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+    return new Beneath(await calls.openat2(this.fd, path, flags, 0, CONFINED));
+  }
+
+  /** Opens a regular file. Anything else that has the name fails: EISDIR for a directory, EINVAL for the rest. */
+  async openFile(path: Buffer, options: OpenFileOptions = {}): Promise<OpenFile> {
+    const fd = await calls.openat2(
+      this.fd,
+      path,
+      openFlags(options),
+      options.create ? (options.mode ?? 0o666) : 0,
+      CONFINED,
+    );
+    try {
+      const stat = await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+      if (isDirectory(stat)) throw new SystemError(Errno.EISDIR, 'openat2');
+      if (!isRegularFile(stat)) throw new SystemError(Errno.EINVAL, 'openat2');
+      return new OpenFile(fd, stat);
+    } catch (error) {
+      await calls.close(fd);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs `work` on the directory that holds the last component, with that component as bytes. The
+   * directory is opened once, so a rename of it in the meantime does not lead `work` elsewhere.
+   */
+  async within<Result>(
+    path: Buffer,
+    work: (dirfd: number, name: Buffer) => Promise<Result>,
+  ): Promise<Result> {
+    const cut = path.lastIndexOf(SLASH);
+    const name = path.subarray(cut + 1);
+    if (name.length === 0 || name.equals(HERE)) throw new SystemError(Errno.EINVAL, 'path');
+    if (cut < 0) return work(this.fd, name);
+    const parent = await this.descend(path.subarray(0, cut));
+    try {
+      return await work(parent.fd, name);
+    } finally {
+      parent.close();
+    }
+  }
+
+  /** The entry itself; a symlink is not followed. */
+  async lstat(path: Buffer): Promise<Stat> {
+    if (path.equals(HERE)) return this.stat();
+    return this.within(path, (dirfd, name) => calls.statx(dirfd, name, AT_SYMLINK_NOFOLLOW));
+  }
+
+  /** What the path leads to, links that stay inside followed. */
+  async followedStat(path: Buffer): Promise<Stat> {
+    const fd = await calls.openat2(this.fd, path, O_PATH | O_CLOEXEC, 0, CONFINED);
+    try {
+      return await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+    } finally {
+      closeAnchor(fd);
+    }
+  }
+
+  async readlink(path: Buffer): Promise<Buffer> {
+    return this.within(path, (dirfd, name) => calls.readlinkat(dirfd, name));
+  }
+
+  async mkdir(path: Buffer, mode: number): Promise<void> {
+    await this.within(path, (dirfd, name) => calls.mkdirat(dirfd, name, mode));
+  }
+
+  /** Makes the missing parents, then the directory; EEXIST when the last one is there already. */
+  async mkdirs(path: Buffer, mode: number, parentMode: number): Promise<void> {
+    try {
+      await this.mkdir(path, mode);
+    } catch (error) {
+      const cut = path.lastIndexOf(SLASH);
+      if (cut < 0 || !isErrno(error, Errno.ENOENT)) throw error;
+      await this.mkdirs(path.subarray(0, cut), parentMode, parentMode).catch(ignoreExisting);
+      await this.mkdir(path, mode);
+    }
+  }
+
+  /** Sets the permission bits of a directory exactly, whatever the umask is. */
+  async chmodDirectory(path: Buffer, mode: number): Promise<void> {
+    const directory = await this.descend(path);
+    try {
+      await calls.fchmodat(directory.fd, HERE, mode);
+    } finally {
+      directory.close();
+    }
+  }
+
+  /** rename(2) of the entry itself, within this directory. With `noReplace`, EEXIST when the target is there. */
+  async rename(from: Buffer, to: Buffer, options: { noReplace?: boolean } = {}): Promise<void> {
+    await this.renameTo(this, from, to, options);
+  }
+
+  /** The same, into another root on the same filesystem. */
+  async renameTo(
+    target: Beneath,
+    from: Buffer,
+    to: Buffer,
+    options: { noReplace?: boolean } = {},
+  ): Promise<void> {
+    const flags = options.noReplace ? RENAME_NOREPLACE : 0;
+    await this.within(from, (fromDir, fromName) =>
+      target.within(to, (toDir, toName) =>
+        calls.renameat2(fromDir, fromName, toDir, toName, flags),
+      ),
+    );
+  }
+
+  /** A second name for a file, in `target`; EEXIST when the name is taken. A symlink is linked itself. */
+  async linkTo(target: Beneath, from: Buffer, to: Buffer): Promise<void> {
+    await this.within(from, (fromDir, fromName) =>
+      target.within(to, (toDir, toName) => calls.linkat(fromDir, fromName, toDir, toName)),
+    );
+  }
+
+  /** Removes a file or a link itself; EISDIR for a directory. */
+  async unlink(path: Buffer): Promise<void> {
+    await this.within(path, (dirfd, name) => calls.unlinkat(dirfd, name));
+  }
+
+  /** Removes an empty directory. */
+  async rmdir(path: Buffer): Promise<void> {
+    await this.within(path, (dirfd, name) => calls.unlinkat(dirfd, name, AT_REMOVEDIR));
+  }
+
+  /** Makes the names in the directory at `path` durable (fsync(2) of a directory). */
+  async syncDirectory(path: Buffer = HERE): Promise<void> {
+    const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    const fd = await calls.openat2(this.fd, path, flags, 0, CONFINED);
+    try {
+      await calls.fsync(fd);
+    } finally {
+      await calls.close(fd);
+    }
+  }
+
+  /** May be called again. Closing an O_PATH descriptor sends nothing to the filesystem, so it does not block. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeAnchor(this.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function openFlags({ write, create, follow }: OpenFileOptions): number {
+  let flags = O_TENANT | (write ? O_RDWR : O_RDONLY);
+  // O_CREAT follows a final link and would create what a dangling one points to.
+  if (!follow || create) flags |= O_NOFOLLOW;
+  if (create) flags |= O_CREAT;
+  if (create === 'exclusive') flags |= O_EXCL;
+  return flags;
+}
+
+function closeAnchor(fd: number): void {
+  sync.close(fd);
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!isErrno(error, Errno.EEXIST)) throw error;
+}
+
+/** Rejects, saying why, on a kernel or under a filter that does not allow openat2 with RESOLVE_BENEATH (Linux 5.6). */
+export async function assertConfinementWorks(): Promise<void> {
+  try {
+    const root = await Beneath.open('/');
+    try {
+      (await root.descend(HERE)).close();
+    } finally {
+      root.close();
+    }
+  } catch (error) {
+    const reason = isErrno(error, Errno.ENOSYS)
+      ? 'this kernel has no openat2 system call: Linux 5.6 or later is needed'
+      : isErrno(error, Errno.EPERM)
+        ? 'a seccomp filter forbids the openat2 system call: update the container runtime or its profile'
+        : 'openat2 failed';
+    throw new Error(`Paths cannot be confined to their vfolder: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,93 @@
+import koffi from 'koffi';
+import { Errno, SystemError } from './errno.js';
+
+/**
+ * One C function in two forms: `sync` for worker threads and for calls that cannot block, `call` on
+ * libuv's thread pool. Both throw SystemError when the function returns a negative number.
+ */
+export interface NativeFunction<Args extends readonly unknown[]> {
+  sync(...args: Args): number;
+  call(...args: Args): Promise<number>;
+}
+
+/** koffi queues 256 asynchronous calls by default and throws at the 257th; our bulkheads stay far below this. */
+const MAX_QUEUED_CALLS = 4096;
+
+// koffi refuses a change once a library is loaded, even by another copy of this module in the process.
+const limits = koffi.config();
+if (limits.max_async_calls !== MAX_QUEUED_CALLS) {
+  koffi.config({ ...limits, max_async_calls: MAX_QUEUED_CALLS });
+}
+const libc = koffi.load(null);
+
+/**
+ * Fault injection for tests: asked before each system call; a positive number makes the call fail with
+ * that errno without being made.
+ */
+export type FaultInjector = (syscall: string) => number | undefined;
+let injector: FaultInjector | undefined;
+
+/** Installs, or with `undefined` removes, the fault injector of this thread. */
+export function injectFaults(faults: FaultInjector | undefined): void {
+  injector = faults;
+}
+
+/** Throws the injected fault for `syscall`, if there is one. */
+export function throwInjected(syscall: string): void {
+  const errno = injector?.(syscall);
+  if (errno) throw new SystemError(errno, syscall);
+}
+
+/**
+ * Binds a C prototype without variadic parameters: koffi cannot call variadic ones asynchronously, and on
+ * Linux the ABIs of x86-64 and arm64 pass fixed ones in the same registers. Interrupted calls are repeated.
+ * Buffers are passed by address; the closure keeps them referenced until the call has returned.
+ */
+export function bind<Args extends readonly unknown[]>(
+  syscall: string,
+  prototype: string,
+): NativeFunction<Args> {
+  const fn = libc.func(prototype);
+
+  const sync = (...args: Args): number => {
+    for (;;) {
+      throwInjected(syscall);
+      const result = Number(fn(...args));
+      if (result >= 0) return result;
+      const errno = koffi.errno();
+      if (errno !== Errno.EINTR) throw new SystemError(errno, syscall);
+    }
+  };
+
+  const callOnce = (args: Args): Promise<number> =>
+    new Promise((resolve, reject) => {
+      fn.async(...args, (error: Error | null, result: number | bigint) => {
+        // koffi.errno() is this call's only until the callback returns.
+        if (error) reject(error);
+        else if (Number(result) < 0) reject(new SystemError(koffi.errno(), syscall));
+        else resolve(Number(result));
+      });
+    });
+
+  const call = async (...args: Args): Promise<number> => {
+    for (;;) {
+      throwInjected(syscall);
+      try {
+        return await callOnce(args);
+      } catch (error) {
+        if (!(error instanceof SystemError && error.errno === Errno.EINTR)) throw error;
+      }
+    }
+  };
+
+  return { sync, call };
+}
+
+/** A path or name as C wants it. Throws EINVAL for an embedded NUL, which would cut the name short. */
+export function cString(bytes: Buffer): Buffer {
+  if (bytes.includes(0)) throw new SystemError(Errno.EINVAL, 'path');
+  const terminated = Buffer.allocUnsafe(bytes.length + 1);
+  bytes.copy(terminated);
+  terminated[bytes.length] = 0;
+  return terminated;
+}

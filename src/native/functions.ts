@@ -1,0 +1,90 @@
+import { bind, type NativeFunction } from './ffi.js';
+
+/** glibc has no wrapper for openat2; the number is the same on every architecture. */
+const SYS_openat2 = 437;
+
+const syscall = bind<[number, number, Buffer, Buffer, number]>(
+  'openat2',
+  'long syscall(long number, int dirfd, const void *path, const void *how, size_t size)',
+);
+
+const openat2: NativeFunction<[dirfd: number, path: Buffer, how: Buffer]> = {
+  sync: (dirfd, path, how) => syscall.sync(SYS_openat2, dirfd, path, how, how.length),
+  call: (dirfd, path, how) => syscall.call(SYS_openat2, dirfd, path, how, how.length),
+};
+
+/** The C functions behind `calls.ts` and `sync.ts`, with their raw arguments. Paths end in NUL. */
+export const functions = {
+  openat2,
+  statx: bind<[dirfd: number, name: Buffer, flags: number, mask: number, out: Buffer]>(
+    'statx',
+    'int statx(int dirfd, const void *path, int flags, unsigned int mask, void *buffer)',
+  ),
+  getdents64: bind<[fd: number, out: Buffer, size: number]>(
+    'getdents64',
+    'long getdents64(int fd, void *buffer, size_t count)',
+  ),
+  lseek: bind<[fd: number, offset: bigint | number, whence: number]>(
+    'lseek',
+    'int64_t lseek64(int fd, int64_t offset, int whence)',
+  ),
+  mkdirat: bind<[dirfd: number, name: Buffer, mode: number]>(
+    'mkdirat',
+    'int mkdirat(int dirfd, const void *path, unsigned int mode)',
+  ),
+  unlinkat: bind<[dirfd: number, name: Buffer, flags: number]>(
+    'unlinkat',
+    'int unlinkat(int dirfd, const void *path, int flags)',
+  ),
+  renameat2: bind<
+    [oldDir: number, oldName: Buffer, newDir: number, newName: Buffer, flags: number]
+  >(
+    'renameat2',
+    'int renameat2(int olddir, const void *oldpath, int newdir, const void *newpath, unsigned int flags)',
+  ),
+  linkat: bind<[oldDir: number, oldName: Buffer, newDir: number, newName: Buffer, flags: number]>(
+    'linkat',
+    'int linkat(int olddir, const void *oldpath, int newdir, const void *newpath, int flags)',
+  ),
+  symlinkat: bind<[target: Buffer, dirfd: number, name: Buffer]>(
+    'symlinkat',
+    'int symlinkat(const void *target, int dirfd, const void *path)',
+  ),
+  readlinkat: bind<[dirfd: number, name: Buffer, out: Buffer, size: number]>(
+    'readlinkat',
+    'long readlinkat(int dirfd, const void *path, void *buffer, size_t size)',
+  ),
+  fchmodat: bind<[dirfd: number, name: Buffer, mode: number, flags: number]>(
+    'fchmodat',
+    'int fchmodat(int dirfd, const void *path, unsigned int mode, int flags)',
+  ),
+  utimensat: bind<[dirfd: number, name: Buffer, times: Buffer, flags: number]>(
+    'utimensat',
+    'int utimensat(int dirfd, const void *path, const void *times, int flags)',
+  ),
+  flock: bind<[fd: number, operation: number]>('flock', 'int flock(int fd, int operation)'),
+  fcntl: bind<[fd: number, command: number, argument: number]>(
+    'fcntl',
+    'int fcntl(int fd, int command, long argument)',
+  ),
+  ioctl: bind<[fd: number, request: number, argument: number]>(
+    'ioctl',
+    'int ioctl(int fd, unsigned long request, long argument)',
+  ),
+  sendfile: bind<[out: number, file: number, offset: Buffer, count: number]>(
+    'sendfile',
+    'long sendfile64(int out, int in, void *offset, size_t count)',
+  ),
+  shutdown: bind<[socket: number, how: number]>('shutdown', 'int shutdown(int socket, int how)'),
+  copyFileRange: bind<
+    [input: number, inOffset: Buffer, out: number, outOffset: Buffer, count: number, flags: number]
+  >(
+    'copy_file_range',
+    'long copy_file_range(int in, void *inOffset, int out, void *outOffset, size_t count, unsigned int flags)',
+  ),
+  syncfs: bind<[fd: number]>('syncfs', 'int syncfs(int fd)'),
+  prctl: bind<[option: number, a: number, b: number, c: number, d: number]>(
+    'prctl',
+    'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',
+  ),
+} as const;
