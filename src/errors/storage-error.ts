@@ -4,8 +4,35 @@ import { ERROR_TABLE, type ErrorCode } from './error-code.js';
 export type ErrorSubject =
   'request' | 'route' | 'token' | 'volume' | 'quota-scope' | 'vfolder' | 'entry' | 'upload' | 'job';
 
+/**
+ * Tells apart what shares a code and a subject but not an answer on the wire. Optional: without one,
+ * the answer of (code, subject) is given.
+ */
+export type ErrorReason =
+  | 'body-malformed'
+  | 'body-not-allowed'
+  | 'auth-missing'
+  | 'auth-invalid'
+  | 'token-undecodable'
+  | 'token-claims'
+  | 'token-signature'
+  | 'offset-header'
+  | 'lease-held'
+  | 'lease-lost'
+  | 'quota-config'
+  | 'quota-create'
+  | 'quota-command'
+  | 'quota-format'
+  | 'metadata'
+  | 'not-ready'
+  | 'not-installed'
+  | 'execution'
+  | 'toolkit'
+  | 'external';
+
 export interface ErrorDetails {
   readonly subject?: ErrorSubject;
+  readonly reason?: ErrorReason;
   /** Positive Linux errno, when a system call was the cause. */
   readonly errno?: number;
   /** Paths relative to the vfolder; never host paths. */
