@@ -1,19 +1,16 @@
 import { HttpException } from '@nestjs/common';
 import { StorageError } from '../errors/storage-error.js';
 
-/** Errors of Fastify (`FST_…`) and of Node's HTTP server carry a status and a code. */
+/** Errors of Fastify (`FST_…`) and of Node's HTTP server carry a status. */
 interface FrameworkError extends Error {
   readonly statusCode: number;
-  readonly code?: string;
 }
 
-/** True for errors that the HTTP framework threw about a request, with a 4xx or 503 of its own. */
+/** True for errors that the HTTP framework threw about a request, with a 4xx of its own. */
 export function isFrameworkError(error: unknown): error is FrameworkError {
-  return (
-    error instanceof Error &&
-    typeof (error as { statusCode?: unknown }).statusCode === 'number' &&
-    (error as { statusCode: number }).statusCode < 500
-  );
+  if (!(error instanceof Error)) return false;
+  const { statusCode } = error as { statusCode?: unknown };
+  return typeof statusCode === 'number' && statusCode < 500;
 }
 
 /**

@@ -1,25 +1,7 @@
 import type { ErrorCode } from '../errors/error-code.js';
-import type { ProblemRow, ProblemRows, ProblemShape } from './problem-table.js';
-
-/** One row; a function only so that the tables below read as tables. */
-export function row(
-  status: number,
-  type: string,
-  title: string,
-  errorCode: string,
-  extra: { shape?: ProblemShape; msg?: string; retryAfterSeconds?: number } = {},
-): ProblemRow {
-  return { status, type, title, errorCode, shape: 'problem', ...extra };
-}
+import { fsRow, row, type ProblemRow, type ProblemRows } from './problem-row.js';
 
 const PARAMS = ['storage/invalid-api-params', 'Invalid API parameters'] as const;
-
-/** A failed system call on a tenant's entry: always 400, which the manager hands to its user. */
-export function fsRow(detail: string, verb = '{verb}'): ProblemRow {
-  return row(400, 'storage/fs-error', 'File operation failed', `vfolder_${verb}_${detail}`, {
-    shape: 'fs',
-  });
-}
 
 const UNAVAILABLE = row(
   503,

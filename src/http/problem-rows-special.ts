@@ -1,6 +1,5 @@
 import type { Operation, OperationGroup } from './operations.js';
-import { fsRow, row } from './problem-rows-general.js';
-import type { ProblemRow, ProblemRows } from './problem-table.js';
+import { fsRow, row, type ProblemRow, type ProblemRows } from './problem-row.js';
 
 const FILE_NOT_FOUND = row(
   404,
@@ -21,7 +20,7 @@ const DOWNLOAD_FORBIDDEN = row(
   'Permission Denied',
   'vfolder_read_forbidden',
 );
-const INSUFFICIENT_STORAGE = (what: string, type: string): ProblemRow =>
+const insufficientStorage = (what: string, type: string): ProblemRow =>
   row(507, `storage/${type}`, what, 'vfolder_check-limit_forbidden');
 const TYPED_PARAMETERS = row(
   400,
@@ -90,10 +89,8 @@ export const GROUP_ROWS: Readonly<Partial<Record<OperationGroup, ProblemRows>>> 
   },
   upload: {
     // The manager is not involved here: HTTP's own statuses say it best to a tus client.
-    'QUOTA_EXCEEDED/entry': INSUFFICIENT_STORAGE('Quota Exceeded', 'quota/exceeded'),
-    QUOTA_EXCEEDED: INSUFFICIENT_STORAGE('Quota Exceeded', 'quota/exceeded'),
-    'NO_SPACE/entry': INSUFFICIENT_STORAGE('Volume Full', 'volume/full'),
-    NO_SPACE: INSUFFICIENT_STORAGE('Volume Full', 'volume/full'),
+    QUOTA_EXCEEDED: insufficientStorage('Quota Exceeded', 'quota/exceeded'),
+    NO_SPACE: insufficientStorage('Volume Full', 'volume/full'),
     'TOO_LARGE/upload': row(
       413,
       'storage/data/invalid-length',

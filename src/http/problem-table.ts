@@ -7,28 +7,10 @@
  * else into an unexpected failure (500). So what a user can correct has domain `vfolder`.
  */
 import type { ProblemKey } from './problem-key.js';
+import type { ProblemRow, ProblemRows } from './problem-row.js';
 import { GENERAL_ROWS } from './problem-rows-general.js';
 import { GROUP_ROWS, OPERATION_ROWS } from './problem-rows-special.js';
 import { OPERATIONS, type Operation, type OperationGroup } from './operations.js';
-
-/** `problem`: RFC 9457 media type. `plain`: `application/json`. `fs`: plain, with `errno` and `paths`. */
-export type ProblemShape = 'problem' | 'plain' | 'fs';
-
-export interface ProblemRow {
-  readonly status: number;
-  /** Suffix after `https://api.backend.ai/probs/`. */
-  readonly type: string;
-  readonly title: string;
-  /** `<domain>_<operation>_<detail>`; `{verb}` stands for the verb of the operation. */
-  readonly errorCode: string;
-  readonly shape: ProblemShape;
-  /** Sent instead of the error's own message, where clients know the sentence. */
-  readonly msg?: string;
-  /** Seconds for `Retry-After` when the error names none. */
-  readonly retryAfterSeconds?: number;
-}
-
-export type ProblemRows = Readonly<Partial<Record<ProblemKey, ProblemRow>>>;
 
 /** Where a row applies: everywhere, to a group of operations, or to one. */
 export type ProblemScope = 'any' | OperationGroup | Operation;

@@ -3,7 +3,8 @@ import { isStorageError, StorageError } from '../errors/storage-error.js';
 import { fromFrameworkError, isFrameworkError } from './framework-errors.js';
 import { operationSpec, type Operation } from './operations.js';
 import { problemKeys } from './problem-key.js';
-import { findProblemRow, type ProblemRow } from './problem-table.js';
+import type { ProblemRow } from './problem-row.js';
+import { findProblemRow } from './problem-table.js';
 
 const TYPE_BASE = 'https://api.backend.ai/probs/';
 
@@ -91,17 +92,20 @@ function problemBody(
   operation: Operation | undefined,
 ): ProblemBody {
   const { data, errno, paths, vfid, subpath } = error.details;
-  const outside = error.code === 'OUTSIDE_VFOLDER' ? outsideMessage(row, error) : undefined;
-  return {
+  const outside = outsideMessage(row, error);
+  const body: ProblemBody = {
     type: problemType(row),
     title: row.title,
     msg: row.msg ?? outside ?? error.message,
     error_code: errorCodeOf(row, operation),
-    ...(data === undefined ? (outside === undefined ? {} : { data: outside }) : { data }),
-    ...(row.shape === 'fs' ? { errno: errno ?? null, paths: paths ?? [] } : { errno, paths }),
-    ...(vfid === undefined ? {} : { vfid }),
-    ...(subpath === undefined ? {} : { subpath }),
   };
+  if (data !== undefined) body.data = data;
+  else if (outside !== undefined) body.data = outside;
+  if (errno !== undefined || row.shape === 'fs') body.errno = errno ?? null;
+  if (paths !== undefined || row.shape === 'fs') body.paths = paths ?? [];
+  if (vfid !== undefined) body.vfid = vfid;
+  if (subpath !== undefined) body.subpath = subpath;
+  return body;
 }
 
 /** Clients know this sentence; it is only built when the error says which folder and path it is about. */
