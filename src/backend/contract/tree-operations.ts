@@ -33,15 +33,26 @@ export interface TreeOperations {
    * links copied as links, reflinks where the filesystem has them, sparse files stay sparse, special files
    * left out. `destinationVolumePath` is the mount path of another volume, when it is not this one.
    * Repeating it over a half-made copy completes the copy. With `durable`, data is synced before it resolves.
+   * `omit` names entries directly below `source` that are left out, with everything below them.
    */
   copy(
     source: TreeLocation,
     destination: TreeLocation,
-    options?: TreeTaskOptions & { destinationVolumePath?: string; durable?: boolean },
+    options?: TreeTaskOptions & {
+      destinationVolumePath?: string;
+      durable?: boolean;
+      omit?: readonly Buffer[];
+    },
   ): Promise<void>;
 
-  /** Removes the directory with everything below. Missing is success. Read-only directories are made writable on the way. */
-  remove(location: TreeLocation, options?: TreeTaskOptions): Promise<void>;
+  /**
+   * Removes the directory with everything below. Missing is success. Read-only directories are made writable
+   * on the way. With `keepDirectory` the directory itself stays, empty.
+   */
+  remove(
+    location: TreeLocation,
+    options?: TreeTaskOptions & { keepDirectory?: boolean },
+  ): Promise<void>;
 
   /** Removes what stands at `path` beneath `root`: a tree, a file, or a link itself. Missing is success. Links on the way are followed while inside. */
   removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void>;
