@@ -19,6 +19,8 @@ export interface VolumeStrategies {
   readonly trees: TreeOperations;
   readonly telemetry: Telemetry;
   readonly capabilities: ReadonlySet<Capability>;
+  /** What the operator should know although the volume works, one sentence each: logged when the volume opens. */
+  readonly warnings: readonly string[];
   /** Releases threads, connections and child processes; the volume takes no more calls. */
   close(deadlineMs: number): Promise<void>;
 }

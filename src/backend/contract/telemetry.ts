@@ -22,6 +22,11 @@ export interface Capacity {
 }
 
 export interface Telemetry {
+  /** Whether `performanceMetric` works. */
+  readonly measuresPerformance: boolean;
+  /** Whether the maker's own counters answer `capacity`, rather than statfs(2) of the mount. */
+  readonly knowsCapacityAtOnce: boolean;
+
   hardwareInfo(): Promise<HardwareInfo>;
   /** Throws StorageError `UNSUPPORTED` where the backend measures nothing. */
   performanceMetric(): Promise<PerformanceMetric>;

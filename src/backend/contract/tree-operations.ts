@@ -16,14 +16,23 @@ export interface TreeUsage {
  * entries that vanish during a walk are not errors.
  */
 export interface TreeOperations {
+  /** Whether `list` and `scan` use something faster than reading directories. */
+  readonly scansFast: boolean;
+  /** Whether `usage` costs the same however large the tree is. */
+  readonly knowsUsageAtOnce: boolean;
+
   /** One directory, not recursive. Links on the way to the directory are followed while they stay inside `root`. */
   list(root: TreeLocation, path: Buffer, options: ListOptions & TreeTaskOptions): Promise<Listing>;
 
-  /** Every entry below, in batches, with backpressure; special files are left out. `root` confines `path` as in `list`. */
+  /**
+   * Every file, directory and link below, in batches, with backpressure: reading stops while nobody asks for
+   * the next batch. Left out: special files, the content of directories that may not be read, and what lies
+   * deeper than a path of 4095 bytes, which no call could open. `root` confines `path` as in `list`.
+   */
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions,
+    options?: TreeTaskOptions & OmitOptions,
   ): AsyncIterable<readonly ScannedEntry[]>;
 
   usage(location: TreeLocation, options?: TreeTaskOptions): Promise<TreeUsage>;
