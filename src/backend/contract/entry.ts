@@ -31,7 +31,7 @@ export interface Listing {
   readonly nextCursor?: string;
 }
 
-/** One regular file or directory met by `TreeOperations.scan`, in an order where a directory comes before its content. */
+/** One regular file, directory or link (itself, not followed) met by `TreeOperations.scan`; a directory comes before its content. */
 export interface ScannedEntry {
   /** Relative to the scanned directory. */
   readonly path: Buffer;

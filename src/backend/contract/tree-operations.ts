@@ -8,6 +8,18 @@ export interface TreeUsage {
   readonly usedBytes: number;
 }
 
+export interface OmitOptions {
+  /** Names directly below the location that are left out with everything under them. */
+  readonly omit?: readonly Buffer[];
+}
+
+export interface CopyOptions extends TreeTaskOptions, OmitOptions {
+  /** Mount path of the volume of `destination`, when it is not the one of `source`. */
+  readonly destinationVolumePath?: string;
+  /** Sync data and names to stable storage before resolving. */
+  readonly durable?: boolean;
+}
+
 /**
  * Work on whole directories, which may hold millions of entries. None of these calls occupies the event
  * loop or a thread of libuv's pool, none follows a symlink below the location, and all may be repeated.
@@ -40,19 +52,12 @@ export interface TreeOperations {
   /**
    * Copies the content of `source` into `destination`, which is made when missing: modes and times kept,
    * links copied as links, reflinks where the filesystem has them, sparse files stay sparse, special files
-   * left out. `destinationVolumePath` is the mount path of another volume, when it is not this one.
-   * Repeating it over a half-made copy completes the copy. With `durable`, data is synced before it resolves.
-   * `omit` names entries directly below `source` that are left out, with everything below them.
+   * left out; files with several names become several files, and set-id bits go with the owner they were for.
+   * Every file appears whole or not at all. Repeating it over a half-made copy completes the copy: a file
+   * whose size and modification time agree is taken as done, another one is replaced. A directory that stands
+   * where the source has something else is an error. Missing parents of the destination are an error too.
    */
-  copy(
-    source: TreeLocation,
-    destination: TreeLocation,
-    options?: TreeTaskOptions & {
-      destinationVolumePath?: string;
-      durable?: boolean;
-      omit?: readonly Buffer[];
-    },
-  ): Promise<void>;
+  copy(source: TreeLocation, destination: TreeLocation, options?: CopyOptions): Promise<void>;
 
   /**
    * Removes the directory with everything below. Missing is success. Read-only directories are made writable
@@ -60,7 +65,7 @@ export interface TreeOperations {
    */
   remove(
     location: TreeLocation,
-    options?: TreeTaskOptions & { keepDirectory?: boolean },
+    options?: TreeTaskOptions & { readonly keepDirectory?: boolean },
   ): Promise<void>;
 
   /** Removes what stands at `path` beneath `root`: a tree, a file, or a link itself. Missing is success. Links on the way are followed while inside. */
