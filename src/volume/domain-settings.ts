@@ -1,0 +1,48 @@
+import type { VolumeSettings } from '../backend/contract/backend.js';
+
+/** Uploads; times in milliseconds. */
+export interface UploadSettings {
+  /** How long a PATCH waits for an upload that another request holds before it is answered 409. */
+  readonly lockWaitMs: number;
+  /** Age from which an upload nobody writes to is swept; never below the tokens' lifetime. */
+  readonly abandonedAfterMs: number;
+  /** How long the marker of a finished upload answers a client whose last answer was lost. */
+  readonly finishedMarkerMs: number;
+}
+
+/** Jobs; times in milliseconds. */
+export interface JobSettings {
+  /** How long a finished job stays listed. */
+  readonly retentionMs: number;
+  /** How often a running job says that its holder lives, and the silence after which others take over. */
+  readonly heartbeatMs: number;
+  readonly expiredAfterMs: number;
+}
+
+/** What the domain needs to know of the configuration, as plain checked values. */
+export interface DomainSettings {
+  readonly volumes: readonly VolumeSettings[];
+  /** Most entries of one `file/list` answer; 0 means no limit. */
+  readonly scandirLimit: number;
+  readonly maxUploadSizeBytes: number;
+  /** The first signs, all verify: a secret is rotated by putting the new one first. */
+  readonly tokenKeys: readonly string[];
+  readonly tokenLifetimeMs: number;
+  /** Whether `folder/create` makes a missing quota scope. */
+  readonly autoCreateQuotaScope: boolean;
+  /** Absolute host directories below which `unmanaged_path` is accepted. */
+  readonly unmanagedRoots: readonly string[];
+  /** Deadline of one metadata operation on a volume. */
+  readonly operationDeadlineMs: number;
+  /** Deadline of a walk over a whole vfolder for its usage. */
+  readonly usageDeadlineMs: number;
+  /** Most calls in flight on one volume: its share of libuv's thread pool. */
+  readonly bulkheadShare: number;
+  readonly uploads: UploadSettings;
+  readonly jobs: JobSettings;
+  /** Names this host in heartbeats; unique among proxies that share a volume. */
+  readonly nodeId: string;
+}
+
+/** Injection token of {@link DomainSettings}. */
+export const DOMAIN_SETTINGS = Symbol('DOMAIN_SETTINGS');

@@ -1,0 +1,149 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { BackendCatalog } from '../backend/contract/backend-catalog.js';
+import type { VolumeSettings } from '../backend/contract/backend.js';
+import { StorageError } from '../errors/storage-error.js';
+import type { BulkheadGauges } from './bulkhead.js';
+import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
+import type { LayoutVersion } from './layout-marker.js';
+import { VolumeSupervisor } from './volume-supervisor.js';
+import { NOOP, type Volume } from './volume.js';
+
+/** One volume as health and metrics see it. */
+export interface VolumeStatus {
+  readonly name: string;
+  readonly backend: string;
+  readonly state: 'usable' | 'hung' | 'opening' | 'unavailable' | 'closed';
+  /** Why it is not usable, with the remedy; for operators: it may name host paths. */
+  readonly reason: string | null;
+  readonly since: Date;
+  readonly layout: LayoutVersion | null;
+  readonly bulkhead: BulkheadGauges;
+}
+
+const NOOP_SETTINGS: VolumeSettings = {
+  name: NOOP,
+  backend: NOOP,
+  path: '/',
+  fsprefix: '.',
+  options: {},
+};
+const CLOSE_REMOVED_MS = 30_000;
+
+/**
+ * The configured volumes, each opened once per process and shared by everything in it, and the built-in
+ * `noop` volume. A volume that cannot be opened is unavailable and retried; the others do not notice.
+ */
+@Injectable()
+export class VolumeRegistry {
+  readonly #log = new Logger('volumes');
+  readonly #supervisors = new Map<string, VolumeSupervisor>();
+  readonly #noop: VolumeSupervisor;
+  readonly #listeners = new Set<(volume: Volume) => void>();
+
+  constructor(
+    private readonly catalog: BackendCatalog,
+    @Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings,
+  ) {
+    this.#noop = this.supervise(NOOP_SETTINGS);
+  }
+
+  /** Opens everything in parallel; resolves when each volume is open, has failed, or its deadline has passed. */
+  async open(): Promise<void> {
+    await this.#noop.start();
+    await this.reload(this.settings.volumes);
+  }
+
+  /**
+   * The volume by its configured name, usable or not.
+   *
+   * @throws StorageError NOT_FOUND with subject `volume`
+   */
+  get(name: string): Volume {
+    const supervisor = name === NOOP ? this.#noop : this.#supervisors.get(name);
+    if (supervisor) return supervisor.volume;
+    throw new StorageError('NOT_FOUND', `no volume is named "${name}"`, {
+      subject: 'volume',
+      volume: name,
+    });
+  }
+
+  /** The configured volumes in configuration order, usable or not; without `noop`. */
+  all(): Volume[] {
+    return [...this.#supervisors.values()].map(({ volume }) => volume);
+  }
+
+  status(): VolumeStatus[] {
+    return [...this.#supervisors.values()].map(statusOf);
+  }
+
+  /** Called whenever a volume becomes usable, at the start or again. Returns the way to end that. */
+  onUsable(listener: (volume: Volume) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes over a new list: opens what is new or changed, closes what is gone or changed, leaves the rest alone. */
+  async reload(volumes: readonly VolumeSettings[]): Promise<void> {
+    const wanted = new Map(volumes.map((settings) => [settings.name, settings]));
+    const closing = [...this.#supervisors.values()].filter(
+      ({ volume }) => !isDeepStrictEqual(volume.settings, wanted.get(volume.name)),
+    );
+    const kept = new Map(this.#supervisors);
+    for (const { volume } of closing) kept.delete(volume.name);
+
+    const starting: VolumeSupervisor[] = [];
+    this.#supervisors.clear();
+    for (const settings of wanted.values()) {
+      const supervisor = kept.get(settings.name) ?? this.supervise(settings);
+      if (!kept.has(settings.name)) starting.push(supervisor);
+      this.#supervisors.set(settings.name, supervisor);
+    }
+    await Promise.all([
+      ...closing.map((supervisor) => supervisor.close(CLOSE_REMOVED_MS)),
+      ...starting.map((supervisor) => supervisor.start()),
+    ]);
+  }
+
+  /** Lets running operations end and closes everything, within `deadlineMs`. Never rejects. */
+  async close(deadlineMs: number): Promise<void> {
+    const supervisors = [...this.#supervisors.values(), this.#noop];
+    await Promise.all(supervisors.map((supervisor) => supervisor.close(deadlineMs)));
+  }
+
+  private supervise(settings: VolumeSettings): VolumeSupervisor {
+    const { operationDeadlineMs, bulkheadShare } = this.settings;
+    const events = {
+      usable: (volume: Volume) => this.usable(volume),
+      unavailable: (volume: Volume, reason: string) =>
+        this.#log.error(`volume "${volume.name}" is unavailable: ${reason}`),
+    };
+    const backend = this.catalog.get(settings.backend);
+    return new VolumeSupervisor(settings, backend, events, { operationDeadlineMs, bulkheadShare });
+  }
+
+  private usable(volume: Volume): void {
+    if (volume.isNoop) return;
+    this.#log.log(`volume "${volume.name}" is usable`);
+    if (volume.state.kind === 'open' && volume.state.layout === 2) {
+      this.#log.log(
+        `volume "${volume.name}" has no version.txt, or layout 2: vfolders of the old layout are served to unscoped ids, those in quota scopes to scoped ids`,
+      );
+    }
+    for (const listener of this.#listeners) listener(volume);
+  }
+}
+
+function statusOf({ volume, since }: VolumeSupervisor): VolumeStatus {
+  const { name, settings, state, hung, bulkhead } = volume;
+  const isOpen = state.kind === 'open';
+  return {
+    name,
+    backend: settings.backend,
+    state: !isOpen ? state.kind : hung === null ? 'usable' : 'hung',
+    reason: isOpen ? hung : state.reason,
+    since,
+    layout: isOpen ? state.layout : null,
+    bulkhead: bulkhead.gauges,
+  };
+}

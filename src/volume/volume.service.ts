@@ -1,0 +1,55 @@
+import { Injectable } from '@nestjs/common';
+import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
+import { VolumeRegistry } from './volume-registry.js';
+
+/** A volume as managers list it. */
+export interface VolumeInfo {
+  readonly name: string;
+  readonly backend: string;
+  readonly path: string;
+  readonly fsprefix: string;
+  /** Sorted. */
+  readonly capabilities: readonly string[];
+}
+
+/**
+ * The domain's face to the planes: what concerns a volume as a whole is here, the rest is in the members.
+ * Opens and closes nothing; several applications of a process share one.
+ */
+@Injectable()
+export class VolumeService {
+  constructor(readonly registry: VolumeRegistry) {}
+
+  /** The usable volumes; a sick one is left out rather than failing the answer. */
+  list(): VolumeInfo[] {
+    return this.registry
+      .all()
+      .filter((volume) => volume.isUsable)
+      .map(({ settings, strategies }) => ({
+        name: settings.name,
+        backend: settings.backend,
+        path: settings.path,
+        fsprefix: settings.fsprefix,
+        capabilities: [...strategies.capabilities].toSorted(),
+      }));
+  }
+
+  hardwareInfo(name: string): Promise<HardwareInfo> {
+    const volume = this.registry.get(name);
+    return volume.run('volume.hwinfo', () => volume.strategies.telemetry.hardwareInfo());
+  }
+
+  /** @throws StorageError UNSUPPORTED where the backend measures nothing */
+  async performanceMetric(name: string): Promise<{ metric: PerformanceMetric; observedAt: Date }> {
+    const volume = this.registry.get(name);
+    const metric = await volume.run('volume.performance-metric', () =>
+      volume.strategies.telemetry.performanceMetric(),
+    );
+    return { metric, observedAt: new Date() };
+  }
+
+  capacity(name: string): Promise<Capacity> {
+    const volume = this.registry.get(name);
+    return volume.run('volume.fs-usage', () => volume.strategies.telemetry.capacity());
+  }
+}
