@@ -1,0 +1,68 @@
+import { readFileSync, statSync } from 'node:fs';
+import { formatKeyPath } from '../grammar/section/key-path.js';
+import type { Settings } from './settings.js';
+
+/** What the planes check requests against, gathered from the file, `[secrets]` and secret files. */
+export class Credentials {
+  /** Accepted in the managers' header; never empty. */
+  readonly managerSecrets: readonly string[] = [];
+  /** Accepted on tokens, the first one signs; never empty. UTF-8 text. */
+  readonly jwtKeys: readonly string[] = [];
+}
+
+interface Findings {
+  readonly problems: string[];
+  readonly warnings: string[];
+}
+
+/** Never throws: what is wrong with a secret file goes to the findings. */
+export function gatherCredentials(settings: Settings, findings: Findings): Credentials {
+  const { api, storageProxy, secrets } = settings;
+  const managerSecrets = unique([
+    api.manager.secret,
+    ...secrets.managerSecrets,
+    ...readSecrets(secrets.managerSecretFiles, ['secrets', 'manager-secret-files'], findings),
+  ]);
+  const jwtKeys = unique([
+    storageProxy.secret,
+    ...secrets.jwtKeys,
+    ...readSecrets(secrets.jwtKeyFiles, ['secrets', 'jwt-key-files'], findings),
+  ]);
+  if (findings.problems.length === 0) {
+    requireOne(managerSecrets, 'api.manager.secret', 'secrets.manager-secret', findings);
+    requireOne(jwtKeys, 'storage-proxy.secret', 'secrets.jwt-key', findings);
+  }
+  return Object.assign(new Credentials(), { managerSecrets, jwtKeys });
+}
+
+function unique(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values.filter((value) => value !== undefined))];
+}
+
+function requireOne(values: readonly string[], key: string, other: string, found: Findings): void {
+  if (values.length > 0) return;
+  found.problems.push(`${key}: missing; set it, or ${other}s, or ${other}-files`);
+}
+
+function readSecrets(files: readonly string[], path: readonly string[], found: Findings): string[] {
+  const key = formatKeyPath(path);
+  return files.flatMap((file) => {
+    try {
+      if ((statSync(file).mode & 0o077) !== 0) {
+        found.warnings.push(`${key}: ${file} can be read by others than its owner; chmod 600`);
+      }
+      const secret = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+      if (secret !== '') return [secret];
+      found.problems.push(`${key}: ${file} is empty`);
+    } catch (error) {
+      found.problems.push(`${key}: cannot read ${file}: ${reasonOf(error)}`);
+    }
+    return [];
+  });
+}
+
+/** The kernel's reason without the path and the call, which the line already has. */
+export function reasonOf(error: unknown): string {
+  const message = String(error);
+  return /E[A-Z]+: [^,]+/.exec(message)?.[0] ?? message;
+}
