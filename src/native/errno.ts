@@ -24,6 +24,7 @@ export const Errno = {
   EMLINK: 31,
   EPIPE: 32,
   ENAMETOOLONG: 36,
+  ENOLCK: 37,
   ENOSYS: 38,
   ENOTEMPTY: 39,
   ELOOP: 40,

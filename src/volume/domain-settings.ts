@@ -14,6 +14,8 @@ export interface UploadSettings {
 export interface JobSettings {
   /** How long a finished job stays listed. */
   readonly retentionMs: number;
+  /** Jobs a worker runs at a time on one volume; the others wait. */
+  readonly concurrency: number;
   /** How often a running job says that its holder lives, and the silence after which others take over. */
   readonly heartbeatMs: number;
   readonly expiredAfterMs: number;
