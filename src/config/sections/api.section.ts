@@ -67,7 +67,7 @@ export class ManagerApiSection {
     'secret',
     'The shared secret that managers send in `X-BackendAI-Storage-Auth-Token`; equal to `volumes/proxies/<proxy>/secret` in etcd. May be left out when `[secrets]` has one.',
     text(),
-    { secret: true, example: 'some-secret-shared-with-manager' },
+    { secret: true, example: 'some-secret-shared-with-manager', inSample: true },
   )
   readonly secret?: string;
 

@@ -97,7 +97,7 @@ export class StorageProxySection {
     'secret',
     'Key that signs upload and download tokens (HS256); the same on every proxy that serves the same volumes. May be left out when `[secrets]` has one.',
     text(),
-    { secret: true, example: 'some-secret-private-for-storage-proxy' },
+    { secret: true, example: 'some-secret-private-for-storage-proxy', inSample: true },
   )
   readonly secret?: string;
 

@@ -23,6 +23,8 @@ export interface SettingOptions extends EffectOptions {
   readonly required?: boolean;
   /** What the sample shows for a key without a default. */
   readonly example?: unknown;
+  /** The sample sets the example although the key may be left out. */
+  readonly inSample?: boolean;
   /** The value never appears in messages, logs or printed settings. */
   readonly secret?: boolean;
 }
