@@ -126,13 +126,7 @@ export const OPERATIONS = {
   'folder.used-bytes': manager('folder', 'read', ...VFOLDER),
 
   'file.mkdir': manager('file', 'create', ...ENTRY, 'ALREADY_EXISTS/entry', ...WRITE),
-  'file.list': manager(
-    'file',
-    'list-query',
-    ...ENTRY,
-    'NOT_FOUND/entry',
-    'NOT_A_DIRECTORY/entry',
-  ),
+  'file.list': manager('file', 'list-query', ...ENTRY, 'NOT_FOUND/entry', 'NOT_A_DIRECTORY/entry'),
   'file.rename': manager(
     'file',
     'update',

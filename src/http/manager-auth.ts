@@ -1,0 +1,64 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { onRequestHookHandler } from 'fastify';
+import { StorageError } from '../errors/storage-error.js';
+import { operationSpec } from './operations.js';
+import './fastify-types.js';
+
+/** The header managers authenticate with. */
+export const AUTH_HEADER = 'x-backendai-storage-auth-token';
+
+export interface ManagerSecret {
+  /** Appears in logs, so that an operator sees when a rotated secret is no longer used. */
+  readonly label: string;
+  readonly value: string;
+}
+
+/**
+ * The hook that lets only managers in. Runs before routing results are produced, so that a stranger
+ * learns nothing about paths; operations marked `open` need no secret.
+ *
+ * @param secrets asked for at every request, since they may be reloaded
+ */
+export function managerAuth(secrets: () => readonly ManagerSecret[]): onRequestHookHandler {
+  return (request, _reply, done) => {
+    const { operation } = request.routeOptions.config;
+    if (operation !== undefined && operationSpec(operation).open) {
+      done();
+      return;
+    }
+    const given = request.headers[AUTH_HEADER];
+    if (typeof given !== 'string' || given === '') {
+      done(refused('auth-missing', 'Missing auth token'));
+      return;
+    }
+    const match = matchingSecret(given, secrets());
+    if (match === undefined) {
+      done(refused('auth-invalid', 'Invalid auth token'));
+      return;
+    }
+    request.storageContext.principal = match.label;
+    done();
+  };
+}
+
+/** Compares with every secret and hashes both sides: neither position nor length shows in the time taken. */
+function matchingSecret(
+  given: string,
+  secrets: readonly ManagerSecret[],
+): ManagerSecret | undefined {
+  // Node decodes header bytes as latin1; secrets in the configuration are UTF-8.
+  const digest = sha256(Buffer.from(given, 'latin1'));
+  let match: ManagerSecret | undefined;
+  for (const secret of secrets) {
+    if (timingSafeEqual(digest, sha256(Buffer.from(secret.value)))) match ??= secret;
+  }
+  return match;
+}
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest();
+}
+
+function refused(reason: 'auth-missing' | 'auth-invalid', message: string): StorageError {
+  return new StorageError('UNAUTHENTICATED', message, { subject: 'request', reason });
+}

@@ -1,0 +1,351 @@
+import { connect } from 'node:net';
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Controller, Delete, Get, HttpCode, Module, Param, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { StorageError } from '../errors/storage-error.js';
+import { configureLogging } from '../observability/logger.js';
+import { LenientBool, LenientInt, ParsedList, Text } from './dto-decorators.js';
+import { Operation } from './operation.decorator.js';
+import { createPlaneApp, type PlaneApp } from './plane-app.js';
+import { Parameters } from './query-or-body.js';
+
+const doc = { summary: 's', description: 'd' };
+
+class ListDto {
+  @Text({ description: 'Volume', example: 'local' })
+  volume!: string;
+
+  @LenientBool({ description: 'Recurse', optional: true, default: false })
+  recursive = false;
+
+  @LenientInt({ description: 'Limit', optional: true, minimum: 0 })
+  limit?: number;
+
+  @ParsedList((text) => text, { description: 'Paths', optional: true })
+  paths: string[] = [];
+}
+
+@Controller()
+class TestController {
+  @Get('folder/usage')
+  @Operation('folder.usage', doc)
+  usage(@Parameters() parameters: ListDto): object {
+    return parameters;
+  }
+
+  @Post('folder/create')
+  @HttpCode(200)
+  @Operation('folder.create', doc)
+  create(@Parameters() parameters: ListDto): object {
+    return parameters;
+  }
+
+  @Delete('jobs/:id')
+  @Operation('jobs.cancel', doc)
+  cancel(@Param('id') id: string, @Parameters() parameters: ListDto): object {
+    return Object.assign(parameters, { id });
+  }
+
+  @Get('volumes')
+  @Operation('volumes.list', { ...doc, body: 'none', noQuery: true })
+  list(): object {
+    return { volumes: [] };
+  }
+
+  @Post('upload')
+  @Operation('upload.create', { ...doc, body: 'stream' })
+  async upload(@Req() request: FastifyRequest): Promise<object> {
+    let bytes = 0;
+    for await (const chunk of request.body as AsyncIterable<Buffer>) bytes += chunk.length;
+    return { bytes };
+  }
+
+  @Get('fetch')
+  @Operation('file.fetch', doc)
+  fetch(): never {
+    throw new StorageError('NOT_FOUND', 'No such file or directory', {
+      subject: 'entry',
+      errno: 2,
+      paths: ['a'],
+    });
+  }
+
+  @Get('boom')
+  @Operation('folder.used-bytes', doc)
+  boom(): never {
+    throw new TypeError('/secret/host/path');
+  }
+
+  @Get('late')
+  @Operation('download', doc)
+  async late(@Res() reply: FastifyReply): Promise<void> {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-length': 100 });
+    reply.raw.write('part');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    throw new StorageError('UNAVAILABLE', 'gone', { subject: 'volume' });
+  }
+}
+
+@Module({ controllers: [TestController] })
+class TestModule {}
+
+interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+  json: Record<string, unknown>;
+}
+
+let plane: PlaneApp;
+let port: number;
+
+beforeAll(async () => {
+  configureLogging({ level: 'CRITICAL' });
+  plane = await createPlaneApp(TestModule, { plane: 'manager', basePath: '/storage' });
+  await plane.app.listen(0, '127.0.0.1');
+  port = (plane.app.getHttpServer().address() as AddressInfo).port;
+}, 120_000);
+
+afterAll(() => plane.app.close());
+
+function send(
+  method: string,
+  path: string,
+  body?: string | Buffer,
+  headers: Record<string, string> = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
+    const request = httpRequest(
+      { port, method, path, headers: { ...length, ...headers }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const json = /json/.test(response.headers['content-type'] ?? '')
+            ? (JSON.parse(text || '{}') as Record<string, unknown>)
+            : {};
+          resolve({ status: response.statusCode!, headers: response.headers, text, json });
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+function raw(text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.on('close', () => resolve(answer));
+    socket.on('error', reject);
+  });
+}
+
+describe('parameters', () => {
+  const usage = (body?: string, headers?: Record<string, string>) =>
+    send('GET', '/folder/usage', body, headers);
+
+  it.each([
+    ['no content type', {}],
+    ['JSON', { 'content-type': 'application/json' }],
+    ['a form type', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['nonsense', { 'content-type': ';;' }],
+  ])('reads a JSON body on GET with %s', async (_name, headers) => {
+    const answer = await usage('{"volume":"v"}', headers);
+    expect([answer.status, answer.json]).toEqual([
+      200,
+      { volume: 'v', recursive: false, paths: [] },
+    ]);
+  });
+
+  it('reads a JSON body on DELETE', async () => {
+    const answer = await send('DELETE', '/jobs/7', '{"volume":"v","limit":" 3 "}');
+    expect(answer.json).toEqual({ id: '7', volume: 'v', limit: 3, recursive: false, paths: [] });
+  });
+
+  it('reads the query as well, and coerces', async () => {
+    const answer = await send(
+      'GET',
+      '/folder/usage?volume=v&recursive=Yes&limit=4&paths=a&paths=b',
+    );
+    expect(answer.json).toEqual({ volume: 'v', recursive: true, limit: 4, paths: ['a', 'b'] });
+  });
+
+  it('takes one repeated parameter as a list of one', async () => {
+    const answer = await send('GET', '/folder/usage?volume=v&paths=a');
+    expect(answer.json['paths']).toEqual(['a']);
+  });
+
+  it('accepts the same value twice and refuses different ones', async () => {
+    expect((await send('GET', '/folder/usage?volume=v', '{"volume":"v"}')).status).toBe(200);
+    const answer = await send('GET', '/folder/usage?volume=w', '{"volume":"v"}');
+    expect(answer.status).toBe(400);
+    expect(answer.json['data']).toHaveProperty('volume');
+  });
+
+  it('names every wrong member in the words of the original', async () => {
+    const answer = await usage('{"recursive":"maybe","limit":-1,"x":1,"paths":"p"}');
+    expect(answer.status).toBe(400);
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    expect(answer.json).toMatchObject({
+      type: 'https://api.backend.ai/probs/storage/invalid-api-params',
+      title: 'Invalid API parameters',
+      error_code: 'vfolder_request_invalid-parameters',
+      data: {
+        volume: 'is required',
+        recursive: "value can't be converted to Bool",
+        limit: 'value should be greater than or equal to 0',
+        paths: 'value is not a list',
+        x: 'x is not allowed key',
+      },
+    });
+  });
+
+  it.each(['{"volume":""}', '{"volume":5}', '{"volume":null}'])('refuses %s', async (body) => {
+    expect((await usage(body)).status).toBe(400);
+  });
+
+  it('calls a body that is not an object by its name', async () => {
+    expect((await usage('[1]')).json['data']).toBe('value is not a dict');
+    expect((await usage('null')).json['data']).toBe('value is not a dict');
+  });
+
+  it('answers 400 to malformed JSON and to an absent body', async () => {
+    const malformed = await send('POST', '/folder/create', '{"volume":');
+    expect([malformed.status, malformed.json['error_code']]).toEqual([
+      400,
+      'vfolder_parsing_bad-request',
+    ]);
+    const absent = await send('POST', '/folder/create');
+    expect(absent.json['data']).toEqual({ volume: 'is required' });
+    const blank = await send('POST', '/folder/create', '', { 'content-type': 'application/json' });
+    expect(blank.json['data']).toEqual({ volume: 'is required' });
+  });
+
+  it('cannot be made to pollute prototypes', async () => {
+    const answer = await usage('{"volume":"v","__proto__":{"recursive":true,"polluted":1}}');
+    expect(answer.json).toEqual({ volume: 'v', recursive: false, paths: [] });
+    expect({}).not.toHaveProperty('polluted');
+  });
+
+  it('answers 413 in JSON to more than 1 MiB, while the client is still writing', async () => {
+    const answer = await send('POST', '/folder/create', Buffer.alloc(3 << 20, 0x20));
+    expect([answer.status, answer.json['msg']]).toEqual([
+      413,
+      'Maximum request body size 1048576 exceeded.',
+    ]);
+  });
+
+  it('refuses a body and query where none belongs', async () => {
+    expect((await send('GET', '/volumes')).status).toBe(200);
+    const body = await send('GET', '/volumes', 'x');
+    expect([body.status, body.json['title']]).toEqual([
+      400,
+      'Malformed request (request body should be empty)',
+    ]);
+    expect((await send('GET', '/volumes?x=1')).json['data']).toEqual({ x: 'x is not allowed key' });
+  });
+
+  it('hands upload routes the raw stream, however large', async () => {
+    const answer = await send('POST', '/upload', Buffer.alloc(3 << 20), {
+      'content-type': 'application/json',
+    });
+    expect(answer.json).toEqual({ bytes: 3 << 20 });
+  });
+});
+
+describe('routing', () => {
+  it('answers 404 and 405 as problems, without reading the body', async () => {
+    const unknown = await send('GET', '/nowhere', '{broken');
+    expect([unknown.status, unknown.json['error_code']]).toEqual([404, 'api_generic_not-found']);
+    const wrong = await send('PATCH', '/jobs/1?x', '{broken');
+    expect([wrong.status, wrong.headers['allow']]).toEqual([405, 'DELETE']);
+    expect(wrong.json).toMatchObject({ title: 'Method Not Allowed' });
+  });
+
+  it.each(['HEAD', 'OPTIONS', 'PROPFIND', 'PUT'])('knows %s as not allowed', async (method) => {
+    const answer = await send(method, '/volumes');
+    expect([answer.status, answer.headers['allow']]).toEqual([405, 'GET']);
+  });
+
+  it('serves below the base path and without it', async () => {
+    expect((await send('GET', '/storage/volumes')).status).toBe(200);
+    expect((await send('GET', '/storagevolumes')).status).toBe(404);
+  });
+
+  it.each(['/%zz', '/volumes/..%2f', '//volumes'])('survives the path %s', async (path) => {
+    const answer = await send('GET', path);
+    expect([400, 404]).toContain(answer.status);
+    expect(answer.json).toHaveProperty('error_code');
+  });
+
+  it('answers garbage with a problem', async () => {
+    expect(await raw('NOT HTTP\r\n\r\n')).toMatch(/^HTTP\/1.1 400 [^]*"error_code"/);
+  });
+
+  it('answers headers that are too large with 431', async () => {
+    const answer = await raw(
+      `GET /volumes?token=${'x'.repeat(40_000)} HTTP/1.1\r\nHost: a\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 431 /);
+  });
+
+  it('takes an 8 KiB token', async () => {
+    expect((await send('GET', `/folder/usage?volume=${'x'.repeat(8192)}`)).status).toBe(200);
+  });
+});
+
+describe('errors', () => {
+  it('keeps the fs members', async () => {
+    const answer = await send('GET', '/fetch');
+    expect([answer.status, answer.json]).toEqual([
+      404,
+      {
+        type: 'https://api.backend.ai/probs/storage/file-not-found',
+        title: 'File not found',
+        msg: 'No such file or directory',
+        error_code: 'vfolder_read_not-found',
+        errno: 2,
+        paths: ['a'],
+      },
+    ]);
+  });
+
+  it('hides what it does not know, but names the request', async () => {
+    const answer = await send('GET', '/boom', undefined, { 'x-request-id': 'abc-1' });
+    expect(answer.status).toBe(500);
+    expect(answer.json['msg']).toBe('Internal error (request abc-1)');
+    expect(answer.text).not.toContain('secret');
+  });
+
+  it('breaks the connection once bytes are out', async () => {
+    await expect(send('GET', '/late')).rejects.toThrow(/aborted|ECONNRESET|hang up/);
+  });
+});
+
+describe('requests', () => {
+  it('echoes a sane request id and replaces another', async () => {
+    const sane = await send('GET', '/volumes', undefined, { 'x-request-id': 'abc' });
+    expect(sane.headers['x-request-id']).toBe('abc');
+    const other = await send('GET', '/volumes', undefined, { 'x-request-id': 'a b' });
+    expect(other.headers['x-request-id']).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('serves pipelined requests in order', async () => {
+    const one = 'GET /volumes HTTP/1.1\r\nHost: a\r\nX-Request-ID: ';
+    const answer = await raw(`${one}1\r\n\r\n${one}2\r\nConnection: close\r\n\r\n`);
+    expect(answer.match(/x-request-id: \d/g)).toEqual(['x-request-id: 1', 'x-request-id: 2']);
+  });
+
+  it('sets security headers on errors too', async () => {
+    const answer = await send('GET', '/nowhere');
+    expect(answer.headers['x-content-type-options']).toBe('nosniff');
+  });
+});

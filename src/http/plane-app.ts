@@ -1,0 +1,114 @@
+import { NestFactory } from '@nestjs/core';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
+import { NestLogger } from '../observability/nest-logger.js';
+import { installBodyParsing } from './body-parsing.js';
+import { answerClientError } from './client-error.js';
+import { installDrain, type Drain } from './drain.js';
+import { installKnownPaths } from './known-paths.js';
+import type { Plane } from './operations.js';
+import { answerProblem, ProblemFilter } from './problem.filter.js';
+import { installRequestTracking, requestIdOf } from './request-tracking.js';
+import { installSecurityHeaders } from './security-headers.js';
+import { ParametersPipe } from './validation.pipe.js';
+
+/** Room for an 8 KiB token in the query beside ordinary headers. */
+const MAX_HEADER_BYTES = 32 * 1024;
+/** Longer than the 15 s for which managers keep idle connections; the reference has 75 s as well. */
+const KEEP_ALIVE_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+
+export interface TlsOptions {
+  /** PEM, with the chain. */
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+export interface PlaneOptions {
+  readonly plane: Plane;
+  readonly tls?: TlsOptions | undefined;
+  /** Addresses or CIDR ranges whose `X-Forwarded-*` headers are believed. */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /** `/prefix` under which a front-end publishes this plane; requests without it are served as well. */
+  readonly basePath?: string | undefined;
+  /** Run in this order before anything answers, unknown paths included: authentication, CORS. */
+  readonly onRequest?: readonly onRequestHookHandler[] | undefined;
+}
+
+/** One plane: a Nest application on a Fastify listener of its own. */
+export interface PlaneApp {
+  readonly app: NestFastifyApplication;
+  readonly fastify: FastifyInstance;
+  readonly drain: Drain;
+}
+
+/**
+ * Prepares the application of a plane; the caller adds docs pages, then listens with `app.listen`.
+ * Everything that listeners share is in place: JSON bodies on every method, request ids, access log
+ * and metrics, 404 and 405, one error body, validation, timeouts, draining.
+ */
+export async function createPlaneApp(
+  module: Type<unknown> | DynamicModule,
+  options: PlaneOptions,
+): Promise<PlaneApp> {
+  const adapter = new FastifyAdapter(serverOptions(options));
+  const fastify = adapter.getInstance<FastifyInstance>();
+  installRequestTracking(fastify, options.plane);
+  installSecurityHeaders(fastify, options.tls !== undefined);
+  const drain = installDrain(fastify);
+  installBodyParsing(fastify);
+  for (const hook of options.onRequest ?? []) fastify.addHook('onRequest', hook);
+  installKnownPaths(fastify);
+  const app = await NestFactory.create<NestFastifyApplication>(module as Type<unknown>, adapter, {
+    bodyParser: false,
+    abortOnError: false,
+    logger: new NestLogger(),
+  });
+  app.useGlobalFilters(new ProblemFilter());
+  app.useGlobalPipes(new ParametersPipe());
+  return { app, fastify, drain };
+}
+
+/** What the adapter's constructor takes; the package does not export the name. */
+type AdapterOptions = Exclude<ConstructorParameters<typeof FastifyAdapter>[0], undefined>;
+
+function serverOptions(options: PlaneOptions): AdapterOptions {
+  const { tls, trustedProxies = [], basePath } = options;
+  const http = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+  };
+  return {
+    // Nest middleware is not used; without it each request saves a hook.
+    skipMiddie: true,
+    logger: false,
+    exposeHeadRoutes: false,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    // A PATCH or an archive may last for hours.
+    requestTimeout: 0,
+    connectionTimeout: 0,
+    trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
+    requestIdHeader: false,
+    genReqId: (request) => requestIdOf(request.headers),
+    routerOptions: { maxParamLength: 256 },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) =>
+      answerProblem(error, request as unknown as FastifyRequest, reply as unknown as FastifyReply),
+    ...(basePath ? { rewriteUrl: basePathStripper(basePath) } : {}),
+    ...(tls ? { https: { ...http, cert: tls.cert, key: tls.key } } : { http }),
+  };
+}
+
+function basePathStripper(
+  basePath: string,
+): (request: { readonly url?: string | undefined }) => string {
+  const prefix = `/${basePath.replaceAll(/^\/+|\/+$/g, '')}`;
+  return (request) => {
+    const url = request.url ?? '/';
+    if (!url.startsWith(prefix)) return url;
+    const rest = url.slice(prefix.length);
+    if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+    return rest.startsWith('/') ? rest : url;
+  };
+}

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { loggerFor } from '../observability/logger.js';
+import { observeRequest } from '../observability/metrics.js';
+import { redact } from '../observability/redact.js';
+import { runInRequest, type RequestContext } from '../observability/request-context.js';
+import type { Plane } from './operations.js';
+import './fastify-types.js';
+
+const log = loggerFor('access');
+const SANE_ID = /^[\w.:=+/@-]{1,128}$/;
+
+/** The caller's `X-Request-ID` when it is fit for logs and headers, else a fresh one. */
+export function requestIdOf(headers: IncomingHttpHeaders): string {
+  const given = headers['x-request-id'];
+  return typeof given === 'string' && SANE_ID.test(given) ? given : randomUUID();
+}
+
+/**
+ * Gives every request its context, id header, one access log line at its end, and its metrics. Must be
+ * installed before any other hook, so that whatever those do belongs to the request.
+ */
+export function installRequestTracking(fastify: FastifyInstance, plane: Plane): void {
+  fastify.decorateRequest('storageContext');
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const { operation } = request.routeOptions.config;
+    const context: RequestContext = {
+      requestId: request.id,
+      plane,
+      peer: request.ip,
+      ...(operation === undefined ? {} : { operation }),
+      bytesBesideNode: 0,
+    };
+    request.storageContext = context;
+    // On the raw response, so that answers written beside Fastify carry it as well.
+    reply.raw.setHeader('x-request-id', request.id);
+    trackEnd(request, reply.raw);
+    runInRequest(context, done);
+  });
+}
+
+function trackEnd(request: FastifyRequest, response: ServerResponse): void {
+  const socket = request.raw.socket;
+  const started = process.hrtime.bigint();
+  let ended = false;
+  const end = (): void => {
+    if (ended) return;
+    ended = true;
+    stopWatching();
+    const seconds = Number(process.hrtime.bigint() - started) / 1e9;
+    const { read, written } = bytesSinceLastRequest(socket);
+    const context = request.storageContext;
+    const bytesOut = written + context.bytesBesideNode;
+    runInRequest(context, () => report(request, response, { seconds, bytesIn: read, bytesOut }));
+  };
+  response.once('close', end);
+  // The response of a pipelined request never closes when the connection breaks before its turn.
+  const stopWatching = onSocketClose(socket, end);
+}
+
+interface Totals {
+  readonly seconds: number;
+  /** On the wire, headers included. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+function report(request: FastifyRequest, response: ServerResponse, totals: Totals): void {
+  const { operation, errorCode, peer, principal } = request.storageContext;
+  const aborted = !response.writableFinished;
+  const statusCode = response.headersSent || !aborted ? response.statusCode : 499;
+  observeRequest({
+    method: request.method,
+    endpoint: request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched'),
+    statusCode,
+    errorCode,
+    seconds: totals.seconds,
+  });
+  const quiet = operation !== undefined && PROBES.has(operation);
+  log[quiet ? 'debug' : 'info']('Request served', {
+    method: request.method,
+    url: redact(request.originalUrl),
+    status: statusCode,
+    ...(operation === undefined ? {} : { operation }),
+    ...(errorCode === undefined ? {} : { error_code: errorCode }),
+    ...(principal === undefined ? {} : { principal }),
+    ...(aborted ? { aborted } : {}),
+    peer,
+    bytes_in: totals.bytesIn,
+    bytes_out: totals.bytesOut,
+    duration_ms: Math.round(totals.seconds * 1e6) / 1e3,
+  });
+}
+
+/** Orchestrators ask these every few seconds; at `info` they would drown everything else. */
+const PROBES: ReadonlySet<string> = new Set([
+  'status.read',
+  'health.read',
+  'livez.read',
+  'readyz.read',
+  'metrics.read',
+]);
+
+const reported = new WeakMap<Socket, { read: number; written: number }>();
+
+/** What the connection carried since the last request that ended on it. Pipelining blurs `read`. */
+function bytesSinceLastRequest(socket: Socket): { read: number; written: number } {
+  const before = reported.get(socket) ?? { read: 0, written: 0 };
+  const now = { read: socket.bytesRead, written: socket.bytesWritten };
+  reported.set(socket, now);
+  return { read: now.read - before.read, written: now.written - before.written };
+}
+
+const watchers = new WeakMap<Socket, Set<() => void>>();
+
+/** One listener a socket however many requests a keep-alive connection carries. */
+function onSocketClose(socket: Socket, callback: () => void): () => void {
+  let callbacks = watchers.get(socket);
+  if (!callbacks) {
+    const made = new Set<() => void>();
+    watchers.set(socket, made);
+    socket.once('close', () => [...made].forEach((call) => call()));
+    callbacks = made;
+  }
+  callbacks.add(callback);
+  return () => callbacks.delete(callback);
+}

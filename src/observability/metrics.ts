@@ -1,0 +1,221 @@
+import {
+  AggregatorRegistry,
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  type MetricObject,
+} from 'prom-client';
+
+/** The metrics of this process. The primary merges those of all workers, see {@link renderMetrics}. */
+export const registry = new Registry();
+
+const requestLabels = [
+  'method',
+  'endpoint',
+  'domain',
+  'operation',
+  'error_detail',
+  'status_code',
+] as const;
+
+const requests = new Counter({
+  name: 'backendai_api_request_count_total',
+  help: 'Requests answered',
+  labelNames: requestLabels,
+  registers: [registry],
+});
+const requestDuration = new Histogram({
+  name: 'backendai_api_request_duration_sec',
+  help: 'Seconds from the request line to the end of the answer',
+  labelNames: requestLabels,
+  buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 300, 3600],
+  registers: [registry],
+});
+const transferBytes = new Counter({
+  name: 'backendai_storage_transfer_bytes_total',
+  help: 'Bytes of file content sent to and received from clients',
+  labelNames: ['volume', 'kind'] as const,
+  registers: [registry],
+});
+const activeTransfers = new Gauge({
+  name: 'backendai_storage_active_transfers',
+  help: 'Transfers in progress',
+  labelNames: ['volume', 'kind'] as const,
+  registers: [registry],
+});
+const jobs = new Gauge({
+  name: 'backendai_storage_jobs',
+  help: 'Jobs that run or wait in this process',
+  labelNames: ['volume', 'kind', 'state'] as const,
+  registers: [registry],
+});
+const finishedJobs = new Counter({
+  name: 'backendai_storage_jobs_finished_total',
+  help: 'Jobs that ended, by outcome',
+  labelNames: ['volume', 'kind', 'outcome'] as const,
+  registers: [registry],
+});
+const bulkheadInFlight = new Gauge({
+  name: 'backendai_storage_bulkhead_in_flight',
+  help: "File system calls of a volume that are running (of its share of the process's threads)",
+  labelNames: ['volume'] as const,
+  registers: [registry],
+});
+const bulkheadWaiting = new Gauge({
+  name: 'backendai_storage_bulkhead_waiting',
+  help: 'File system calls of a volume that wait for its share',
+  labelNames: ['volume'] as const,
+  registers: [registry],
+});
+const bulkheadRefused = new Counter({
+  name: 'backendai_storage_bulkhead_refused_total',
+  help: "Calls refused because a volume's share was exhausted or did not answer in time",
+  labelNames: ['volume'] as const,
+  registers: [registry],
+});
+const volumeHealthy = new Gauge({
+  name: 'backendai_storage_volume_healthy',
+  help: '1 when the volume answered its last probe, else 0',
+  labelNames: ['volume'] as const,
+  registers: [registry],
+});
+const volumeMetrics = {
+  iopsRead: volumeGauge('iops_read', 'Read operations per second'),
+  iopsWrite: volumeGauge('iops_write', 'Write operations per second'),
+  ioBytesRead: volumeGauge('throughput_bytes_read', 'Bytes read per second'),
+  ioBytesWrite: volumeGauge('throughput_bytes_write', 'Bytes written per second'),
+  ioUsecRead: volumeGauge('latency_usec_read', 'Read latency in microseconds'),
+  ioUsecWrite: volumeGauge('latency_usec_write', 'Write latency in microseconds'),
+} as const;
+const volumeMetricUpdated = volumeGauge(
+  'metric_last_updated_timestamp',
+  'Unix time of the last performance metric',
+);
+const observations = new Counter({
+  name: 'backendai_storage_volume_stats_observe_total',
+  help: 'Attempts to read the performance metric of a volume',
+  labelNames: ['volume', 'status'] as const,
+  registers: [registry],
+});
+const observationDuration = new Histogram({
+  name: 'backendai_storage_volume_stats_observe_duration_seconds',
+  help: 'Seconds it took to read the performance metric of a volume',
+  labelNames: ['volume'] as const,
+  registers: [registry],
+});
+
+function volumeGauge(name: string, help: string) {
+  return new Gauge({
+    name: `backendai_storage_volume_${name}`,
+    help,
+    labelNames: ['volume'] as const,
+    registers: [registry],
+  });
+}
+
+export interface RequestObservation {
+  readonly method: string;
+  /** The route's template (`/jobs/:id`), never the path asked for: its number of values must stay small. */
+  readonly endpoint: string;
+  readonly statusCode: number;
+  /** `<domain>_<operation>_<detail>` of an error answer. */
+  readonly errorCode?: string | undefined;
+  readonly seconds: number;
+}
+
+export function observeRequest(request: RequestObservation): void {
+  const [domain = '', operation = '', detail = ''] = request.errorCode?.split('_') ?? [];
+  const labels = {
+    method: request.method,
+    endpoint: request.endpoint,
+    domain,
+    operation,
+    error_detail: detail,
+    status_code: String(request.statusCode),
+  };
+  requests.inc(labels);
+  requestDuration.observe(labels, request.seconds);
+}
+
+export type TransferKind = 'download' | 'archive' | 'upload' | 'fetch';
+
+/** A transfer that is counted as active until it is closed. */
+export interface TransferMeter {
+  add(bytes: number): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+export function meterTransfer(volume: string, kind: TransferKind): TransferMeter {
+  const bytesCounter = transferBytes.labels(volume, kind);
+  const active = activeTransfers.labels(volume, kind);
+  let open = true;
+  active.inc();
+  return {
+    add: (bytes) => bytesCounter.inc(bytes),
+    close: () => {
+      if (open) active.dec();
+      open = false;
+    },
+  };
+}
+
+/** Sets how many jobs of a kind are in a state in this process. */
+export function setJobs(volume: string, kind: string, state: string, count: number): void {
+  jobs.labels(volume, kind, state).set(count);
+}
+
+export function countFinishedJob(volume: string, kind: string, outcome: string): void {
+  finishedJobs.labels(volume, kind, outcome).inc();
+}
+
+export function setBulkhead(volume: string, inFlight: number, waiting: number): void {
+  bulkheadInFlight.labels(volume).set(inFlight);
+  bulkheadWaiting.labels(volume).set(waiting);
+}
+
+export function countBulkheadRefusal(volume: string): void {
+  bulkheadRefused.labels(volume).inc();
+}
+
+export function setVolumeHealth(volume: string, healthy: boolean): void {
+  volumeHealthy.labels(volume).set(healthy ? 1 : 0);
+}
+
+/** One reading of a volume's performance metric; missing members are left as they were. */
+export function observeVolume(
+  volume: string,
+  reading: Partial<Record<keyof typeof volumeMetrics, number>>,
+  seconds: number,
+): void {
+  for (const [key, value] of Object.entries(reading)) {
+    volumeMetrics[key as keyof typeof volumeMetrics].labels(volume).set(value);
+  }
+  volumeMetricUpdated.labels(volume).set(Date.now() / 1000);
+  observations.labels(volume, 'success').inc();
+  observationDuration.labels(volume).observe(seconds);
+}
+
+export function countFailedObservation(volume: string): void {
+  observations.labels(volume, 'failure').inc();
+}
+
+/** Adds the process's own metrics (memory, event loop, descriptors). Once per process. */
+export function collectProcessMetrics(): void {
+  collectDefaultMetrics({ register: registry });
+}
+
+/** The state of this process's metrics, fit for an IPC message. */
+export function snapshotMetrics(): Promise<MetricObject[]> {
+  return registry.getMetricsAsJSON();
+}
+
+/** `Content-Type` of {@link renderMetrics}. */
+export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+/** Prometheus text of several processes' snapshots added up. */
+export async function renderMetrics(snapshots: MetricObject[][]): Promise<string> {
+  return AggregatorRegistry.aggregate(snapshots).metrics();
+}
