@@ -1,9 +1,12 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Setting } from '../grammar/section/setting.js';
+import fc from 'fast-check';
+import { fieldsOf, Setting } from '../grammar/section/setting.js';
 import { text } from '../grammar/section/value-type.js';
-import { checkConfig, loadSettings } from './load-settings.js';
+import { ConfigError } from './config-error.js';
+import { buildSettings, checkConfig, loadSettings } from './load-settings.js';
 import { pinoLevel } from './log-level.js';
+import { Settings } from './settings.js';
 import {
   loadToml,
   makeFolder,
@@ -206,6 +209,9 @@ describe('a wrong value', () => {
     );
     expect(problems).toContain('storage-proxy.secret = (secret): must be text that is not empty');
     expect(problems.join()).not.toMatch(/4242|hidden/);
+    expect(problemsOf(() => loadToml('secrets = "hidden"'))).toContain(
+      'secrets = (secret): must be a table',
+    );
   });
 
   it('wants a manager secret and a token key from somewhere', () => {
@@ -214,6 +220,38 @@ describe('a wrong value', () => {
       'api.manager.secret: missing; set it, or secrets.manager-secrets, or secrets.manager-secret-files',
       'storage-proxy.secret: missing; set it, or secrets.jwt-keys, or secrets.jwt-key-files',
     ]);
+  });
+});
+
+describe('whatever stands in the file', () => {
+  const tables = new Map(fieldsOf(Settings).map(({ key, ...field }) => [key, field]));
+  const value = fc.oneof(
+    { maxDepth: 2 },
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.date(),
+    fc.constantFrom('1d', '10k', 'a:1', 'true', '', '/x'),
+  );
+  /** Mostly keys that exist, since others are found out at once. */
+  const table = (key: string) => {
+    const field = tables.get(key);
+    const keys = field?.kind === 'table' ? fieldsOf(field.section).map(({ key }) => key) : ['x'];
+    return fc.oneof(fc.dictionary(fc.oneof(fc.constantFrom(...keys), fc.string()), value), value);
+  };
+  const file = fc.record(Object.fromEntries([...tables.keys()].map((key) => [key, table(key)])), {
+    requiredKeys: [],
+  });
+
+  it('is read, or refused line by line', () => {
+    fc.assert(
+      fc.property(file, (content) => {
+        try {
+          buildSettings(content, '/', { env: {}, backends: BACKENDS });
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

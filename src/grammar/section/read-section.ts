@@ -72,9 +72,9 @@ function matchKeys(
   const given = new Map<string, unknown>();
   const table = source instanceof Sourced ? source.value : source;
   if (!isTable(table)) {
-    context.report.problems.push(
-      `${formatKeyPath(context.path)} = ${showValue(table)}: must be a table`,
-    );
+    // Whoever takes a table of secrets for a key has probably put the secret there.
+    const found = holdsSecrets(section) ? '(secret)' : showValue(table);
+    context.report.problems.push(`${formatKeyPath(context.path)} = ${found}: must be a table`);
     return given;
   }
   const fields = new Map(fieldsOf(section).map((field) => [field.key, field]));
@@ -90,6 +90,10 @@ function matchKeys(
     }
   }
   return given;
+}
+
+function holdsSecrets(section: SectionClass): boolean {
+  return fieldsOf(section).some((field) => field.kind === 'value' && field.secret);
 }
 
 function reportUnknown(
