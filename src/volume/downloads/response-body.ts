@@ -1,0 +1,176 @@
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** How a transfer ended. Everything but `complete` has destroyed the connection. */
+export type TransferEnd = 'complete' | 'client-gone' | 'client-idle' | 'file-changed' | 'failed';
+
+export interface TransferResult {
+  readonly end: TransferEnd;
+  /** Bytes of the body that were handed to the kernel. */
+  readonly sentBytes: number;
+  /** Why it ended, for `failed`. */
+  readonly error?: unknown;
+}
+
+export interface TransferOptions {
+  /** Ends the transfer when the client takes nothing for so long. Node's own timers do not see our bytes. */
+  readonly idleTimeoutMs?: number;
+  /** Told of every portion that was sent, for metrics. */
+  readonly onBytes?: (count: number) => void;
+}
+
+const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+
+/** Thrown out of a transfer that cannot go on for a foreseen reason. */
+export class TransferStopped extends Error {
+  override readonly name = 'TransferStopped';
+
+  constructor(
+    readonly end: Exclude<TransferEnd, 'complete' | 'failed'>,
+    options?: { cause?: unknown },
+  ) {
+    super(end, options);
+  }
+}
+
+/**
+ * Resolves with the socket once it is this answer's turn: an answer to a pipelined request has none
+ * until those before it are done. Take nothing that others may run out of (files, memory) before.
+ *
+ * @throws TransferStopped when the connection ends first
+ */
+export function responseTurn(response: ServerResponse): Promise<Socket> {
+  if (response.socket) return Promise.resolve(response.socket);
+  // A finished answer has no socket either; its request's may live on.
+  const connection = response.req.socket;
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      response.off('socket', settle);
+      connection.off('close', settle);
+      if (response.socket) resolve(response.socket);
+      else reject(new TransferStopped('client-gone'));
+    };
+    if (connection.destroyed || response.writableEnded) {
+      settle();
+      return;
+    }
+    response.once('socket', settle);
+    connection.once('close', settle);
+  });
+}
+
+/**
+ * The body of one answer while it is written: backpressure as a promise, the end of the connection and
+ * of the client's patience as an exception. Status and headers are set (not necessarily sent) before.
+ */
+export class ResponseBody {
+  #sentBytes = 0;
+  #stopped: TransferStopped | undefined;
+  #wakeWriter: ((error: Error) => void) | undefined;
+  readonly #idle: NodeJS.Timeout;
+
+  private constructor(
+    readonly response: ServerResponse,
+    readonly socket: Socket,
+    private readonly options: TransferOptions,
+  ) {
+    this.#idle = setTimeout(
+      () => this.#stop('client-idle'),
+      options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+    ).unref();
+    socket.once('close', this.#onClose);
+    if (socket.destroyed) this.#onClose();
+  }
+
+  /**
+   * Runs `produce` when it is this answer's turn and ends the answer after it. Never rejects: whatever
+   * is thrown ends the connection, since half a body cannot be followed by an error message.
+   */
+  static async send(
+    response: ServerResponse,
+    options: TransferOptions,
+    produce: (body: ResponseBody) => Promise<void>,
+  ): Promise<TransferResult> {
+    try {
+      const socket = await responseTurn(response);
+      return await new ResponseBody(response, socket, options).#run(produce);
+    } catch (error) {
+      response.req.socket.destroy();
+      if (error instanceof TransferStopped) return { end: error.end, sentBytes: 0 };
+      return { end: 'failed', sentBytes: 0, error };
+    }
+  }
+
+  async #run(produce: (body: ResponseBody) => Promise<void>): Promise<TransferResult> {
+    try {
+      await produce(this);
+      await this.#finish();
+      return { end: 'complete', sentBytes: this.#sentBytes };
+    } catch (error) {
+      this.socket.destroy();
+      const stopped = this.#stopped ?? error;
+      if (stopped instanceof TransferStopped) {
+        return { end: stopped.end, sentBytes: this.#sentBytes };
+      }
+      return { end: 'failed', sentBytes: this.#sentBytes, error };
+    } finally {
+      clearTimeout(this.#idle);
+      this.socket.off('close', this.#onClose);
+    }
+  }
+
+  /** @throws TransferStopped when the client is gone or idle */
+  throwIfStopped(): void {
+    if (this.#stopped) throw this.#stopped;
+  }
+
+  /** Resolves when the kernel has taken all of `chunks`, so their memory may be used again. */
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    this.throwIfStopped();
+    const last = chunks.at(-1);
+    if (last === undefined) return;
+    await this.#untilCalledBack((done) => {
+      this.response.cork();
+      for (const chunk of chunks.slice(0, -1)) this.response.write(chunk);
+      this.response.write(last, done);
+      this.response.uncork();
+    });
+    this.progress(chunks.reduce((total, chunk) => total + chunk.byteLength, 0));
+  }
+
+  /** Counts bytes that reached the kernel by another way. */
+  progress(bytes: number): void {
+    this.#sentBytes += bytes;
+    this.#idle.refresh();
+    this.options.onBytes?.(bytes);
+  }
+
+  async #finish(): Promise<void> {
+    this.throwIfStopped();
+    await this.#untilCalledBack((done) => this.response.end(done));
+  }
+
+  /** Waits for Node's callback, or for the end of the connection, after which it may never come. */
+  async #untilCalledBack(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#wakeWriter = reject;
+        start((error) => {
+          // Node's writes fail for one reason: there is nobody to write to.
+          if (error) reject(this.#stopped ?? new TransferStopped('client-gone', { cause: error }));
+          else resolve();
+        });
+      });
+    } finally {
+      this.#wakeWriter = undefined;
+    }
+  }
+
+  readonly #onClose = (): void => this.#stop('client-gone');
+
+  #stop(end: TransferStopped['end']): void {
+    this.#stopped ??= new TransferStopped(end);
+    this.socket.destroy();
+    this.#wakeWriter?.(this.#stopped);
+  }
+}

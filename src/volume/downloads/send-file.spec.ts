@@ -1,0 +1,214 @@
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { injectFaults } from '../../native/ffi.js';
+import type { BodyPart } from './multipart-ranges.js';
+import type { TransferResult } from './response-body.js';
+import { sendRanges, type SendOptions } from './send-file.js';
+
+const SIZE = 3 * 1024 * 1024 + 12_345;
+
+describe('sendRanges', () => {
+  let directory: string;
+  let content: Buffer;
+  let file: fs.promises.FileHandle;
+  let server: http.Server;
+  let port: number;
+  let parts: BodyPart[];
+  let options: SendOptions;
+  let results: TransferResult[];
+  let onResult: (() => void) | undefined;
+
+  beforeEach(async () => {
+    directory = fs.mkdtempSync(path.join(os.tmpdir(), 'send-file-'));
+    content = randomBytes(SIZE);
+    fs.writeFileSync(path.join(directory, 'file'), content);
+    file = await fs.promises.open(path.join(directory, 'file'));
+    parts = [{ start: 0, length: SIZE }];
+    options = {};
+    results = [];
+    server = http.createServer((request, response) => void answer(request, response));
+    const answer = async (
+      request: http.IncomingMessage,
+      response: http.ServerResponse,
+    ): Promise<void> => {
+      response.writeHead(200, {
+        'content-length': parts.reduce((total, part) => total + part.length, 0),
+        'x-path': request.url,
+      });
+      results.push(await sendRanges(response, file, parts, options));
+      onResult?.();
+    };
+    // As the listeners of the product are set up: a client may close its half after the request.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as net.AddressInfo).port;
+  });
+
+  afterEach(async () => {
+    server.closeAllConnections();
+    server.close();
+    await file.close();
+    fs.rmSync(directory, { recursive: true });
+  });
+
+  const nextResult = (): Promise<void> => new Promise((resolve) => (onResult = resolve));
+
+  const get = async (): Promise<Buffer> => {
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    return Buffer.from(await response.arrayBuffer());
+  };
+
+  /** Everything the server says to raw bytes, until it closes the connection. */
+  const talk = async (request: string, { half = false } = {}): Promise<Buffer> => {
+    const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    if (half) socket.end(request);
+    else socket.write(request);
+    const chunks: Buffer[] = [];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    socket.end();
+    return Buffer.concat(chunks);
+  };
+
+  const bodyOf = (answer: Buffer): Buffer => answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+
+  it.each([
+    ['directly', false],
+    ['through Node', true],
+  ])('sends the same bytes %s', async (_, stream) => {
+    let counted = 0;
+    options = { stream, onBytes: (count) => (counted += count) };
+    parts = [
+      Buffer.from('head'),
+      { start: 5, length: 10 },
+      Buffer.from('|'),
+      { start: 1000, length: 2_000_000 },
+      Buffer.from('|'),
+      { start: 0, length: SIZE },
+      Buffer.from('tail'),
+    ];
+    const expected = Buffer.concat(
+      parts.map((part) =>
+        Buffer.isBuffer(part) ? part : content.subarray(part.start, part.start + part.length),
+      ),
+    );
+    expect((await get()).equals(expected)).toBe(true);
+    expect(results).toEqual([{ end: 'complete', sentBytes: expected.length }]);
+    expect(counted).toBe(expected.length);
+  });
+
+  it('sends nothing but the head for an empty body', async () => {
+    parts = [];
+    expect(await get()).toHaveLength(0);
+    expect(results).toEqual([{ end: 'complete', sentBytes: 0 }]);
+  });
+
+  it('serves one connection again and again, and pipelined requests in order', async () => {
+    const one = (name: string, last = false): string =>
+      `GET /${name} HTTP/1.1\r\nHost: x\r\n${last ? 'Connection: close\r\n' : ''}\r\n`;
+    const answer = await talk(one('a') + one('b') + one('c', true));
+    const text = answer.toString('latin1');
+    const heads = [...text.matchAll(/x-path: \/(\w)\r\n[^]*?\r\n\r\n/g)];
+    expect(heads.map((head) => head[1])).toEqual(['a', 'b', 'c']);
+    for (const head of heads) {
+      const start = head.index + head[0].length;
+      expect(answer.subarray(start, start + SIZE).equals(content)).toBe(true);
+    }
+    expect(results.map((result) => result.end)).toEqual(['complete', 'complete', 'complete']);
+  });
+
+  it('serves HTTP/1.0 and clients that close their half first', async () => {
+    expect(bodyOf(await talk('GET / HTTP/1.0\r\n\r\n')).equals(content)).toBe(true);
+    const half = await talk('GET / HTTP/1.1\r\nHost: x\r\n\r\n', { half: true });
+    expect(bodyOf(half).equals(content)).toBe(true);
+  });
+
+  it.each([
+    ['directly', false, 2 * 1024 * 1024],
+    ['through Node', true, 2 * 1024 * 1024],
+    ['in one piece', false, 10],
+  ])(
+    'cuts the connection when the file turns out shorter, sending %s',
+    async (_, stream, length) => {
+      options = { stream };
+      parts = [{ start: SIZE - length + 1, length }];
+      const done = nextResult();
+      await expect(get()).rejects.toThrow(/terminated|fetch failed/);
+      await done;
+      expect(results).toMatchObject([{ end: 'file-changed' }]);
+    },
+  );
+
+  it.each(['sendfile', 'read'])('cuts the connection when %s fails', async (syscall) => {
+    injectFaults((name) => (name === syscall ? 5 : undefined));
+    const done = nextResult();
+    try {
+      await expect(get()).rejects.toThrow(/terminated|fetch failed/);
+      await done;
+    } finally {
+      injectFaults(undefined);
+    }
+    expect(results).toMatchObject([{ end: 'failed', error: { code: 'EIO' } }]);
+  });
+
+  it('goes on after a full socket', async () => {
+    let calls = 0;
+    injectFaults((name) => (name === 'sendfile' && calls++ % 2 === 0 ? 11 : undefined));
+    try {
+      expect((await get()).equals(content)).toBe(true);
+    } finally {
+      injectFaults(undefined);
+    }
+  });
+
+  it.each([
+    ['directly', false],
+    ['through Node', true],
+  ])('notices a client that leaves, sending %s', async (_, stream) => {
+    options = { stream };
+    parts = Array.from({ length: 20 }, () => ({ start: 0, length: SIZE }));
+    const done = nextResult();
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    await done;
+    expect(results).toMatchObject([{ end: 'client-gone' }]);
+  });
+
+  it('does not wait for ever for a client that takes nothing, nor for those behind it', async () => {
+    options = { idleTimeoutMs: 150 };
+    parts = Array.from({ length: 20 }, () => ({ start: 0, length: SIZE }));
+    const socket = net.connect(port, '127.0.0.1');
+    socket.pause();
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(3));
+    while (results.length < 3) await nextResult();
+    expect(results.map((result) => result.end).toSorted()).toEqual([
+      'client-gone',
+      'client-gone',
+      'client-idle',
+    ]);
+    socket.destroy();
+  });
+
+  it('leaves no descriptor open, however it ends', async () => {
+    const descriptors = (): string[] =>
+      fs.readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return fs.readlinkSync(`/proc/self/fd/${fd}`).startsWith(directory);
+        } catch {
+          return false;
+        }
+      });
+    await get();
+    parts = [{ start: 1, length: SIZE }];
+    await get().catch(() => undefined);
+    expect(descriptors()).toEqual([String(file.fd)]);
+  });
+});
