@@ -3,7 +3,7 @@
  * documented, so that the three cannot disagree.
  */
 import { applyDecorators, type Type as ClassType } from '@nestjs/common';
-import { ApiProperty } from '@nestjs/swagger';
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import { IsObject, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
 import { lenientBool, lenientInt } from '../grammar/lenient.js';
@@ -221,7 +221,8 @@ export function ObjectOf(
 ): PropertyDecorator {
   const decorator = member(
     options,
-    { type },
+    // Swagger takes only a function of this name for a lazy type.
+    { type: () => type() },
     Type(type),
     IsObject({ message: 'value is not a dict' }),
     ValidateNested(),
@@ -254,6 +255,8 @@ function member(
 ): PropertyDecorator {
   const { description, optional = false, nullable = false } = options;
   const documented = {
+    // Keeps Swagger from looking at the property's TypeScript type; it drops this beside `anyOf`.
+    type: 'string',
     ...schema,
     description,
     required: !optional,
@@ -262,7 +265,7 @@ function member(
     ...(options.default === undefined ? {} : { default: options.default }),
   };
   return applyDecorators(
-    ApiProperty(documented),
+    ApiProperty(documented as ApiPropertyOptions),
     ...decorators,
     ...(optional || nullable ? [skippable(optional, nullable)] : []),
   );
