@@ -128,6 +128,16 @@ export class Beneath {
     }
   }
 
+  /** Absolute path on this host of what the path leads to, links that stay inside followed. */
+  async realPath(path: Buffer = HERE): Promise<Buffer> {
+    const fd = await calls.openat2(this.fd, path, O_PATH | O_CLOEXEC, 0, CONFINED);
+    try {
+      return await calls.readlinkat(AT_FDCWD, Buffer.from(`/proc/self/fd/${fd}`));
+    } finally {
+      closeAnchor(fd);
+    }
+  }
+
   async readlink(path: Buffer): Promise<Buffer> {
     return this.within(path, (dirfd, name) => calls.readlinkat(dirfd, name));
   }

@@ -1,5 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
+import { Files } from './files/files.js';
+import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
+import { QuotaScopes } from './quota-scopes.js';
+import { TransferTokens } from './tokens/transfer-tokens.js';
+import { VFolders } from './vfolders.js';
 import { VolumeRegistry } from './volume-registry.js';
 
 /** A volume as managers list it. */
@@ -18,7 +23,21 @@ export interface VolumeInfo {
  */
 @Injectable()
 export class VolumeService {
-  constructor(readonly registry: VolumeRegistry) {}
+  readonly quotaScopes: QuotaScopes;
+  readonly vfolders: VFolders;
+  readonly files: Files;
+
+  constructor(
+    readonly registry: VolumeRegistry,
+    quotaScopes: QuotaScopes,
+    vfolders: VFolders,
+    files: Files,
+    readonly tokens: TransferTokens,
+  ) {
+    this.quotaScopes = withNoopAnswers(quotaScopes, NOOP_QUOTA_SCOPES);
+    this.vfolders = withNoopAnswers(vfolders, NOOP_VFOLDERS);
+    this.files = withNoopAnswers(files, NOOP_FILES);
+  }
 
   /** The usable volumes; a sick one is left out rather than failing the answer. */
   list(): VolumeInfo[] {

@@ -113,6 +113,29 @@ export class Volume {
     }
   }
 
+  /**
+   * `run` for work whose result must be given back, such as an open file: when the deadline passes first,
+   * the result that nobody waits for any more goes to `release`.
+   */
+  async acquire<T>(
+    operation: string,
+    work: () => Promise<T>,
+    release: (unwanted: T) => Promise<void> | void,
+  ): Promise<T> {
+    let abandoned = false;
+    const acquireOrRelease = async (): Promise<T> => {
+      const result = await work();
+      if (abandoned) await release(result);
+      return result;
+    };
+    try {
+      return await this.run(operation, acquireOrRelease);
+    } catch (error) {
+      abandoned = true;
+      throw error;
+    }
+  }
+
   /** One blocking call of a transfer (read, writev, sendfile, sync): it queues, has no deadline, and rejects with SystemError. */
   io<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     return this.bulkhead.io(work, signal);

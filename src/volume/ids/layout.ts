@@ -36,9 +36,16 @@ export function scopePath(scope: QuotaScopeId): Buffer {
 
 /** The vfolder's directory: `[<scope>/]h0h1/h2h3/h4…h31`. */
 export function vfolderPath(id: VFolderId): Buffer {
-  const { folder } = id;
-  const tail = `${folder.slice(0, 2)}/${folder.slice(2, 4)}/${folder.slice(4)}`;
-  return Buffer.from(basePath(id.scope) + tail);
+  return Buffer.from(basePath(id.scope) + tailOf(id));
+}
+
+/** The same relative to the scope's directory, or to the volume for an unscoped id. */
+export function vfolderPathInScope(id: VFolderId): Buffer {
+  return Buffer.from(tailOf(id));
+}
+
+function tailOf({ folder }: VFolderId): string {
+  return `${folder.slice(0, 2)}/${folder.slice(2, 4)}/${folder.slice(4)}`;
 }
 
 /** The two prefix directories of a vfolder, inner one first: what is removed, when empty, after it. */

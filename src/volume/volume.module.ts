@@ -1,0 +1,35 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
+import { Files } from './files/files.js';
+import { QuotaScopes } from './quota-scopes.js';
+import { TransferTokens } from './tokens/transfer-tokens.js';
+import { VFolders } from './vfolders.js';
+import { VolumeRegistry } from './volume-registry.js';
+import { VolumeService } from './volume.service.js';
+import { WorkerBus } from './worker-bus.js';
+
+export interface VolumeModuleOptions {
+  readonly settings: DomainSettings;
+  readonly bus: WorkerBus;
+  /** A module that exports `BackendCatalog`. */
+  readonly backends: DynamicModule;
+}
+
+const SERVICES = [VolumeRegistry, QuotaScopes, VFolders, Files, TransferTokens, VolumeService];
+
+/** The domain, once per process; the planes are handed its VolumeService. Whoever composes it opens and closes the registry. */
+@Module({})
+export class VolumeModule {
+  static forRoot({ settings, bus, backends }: VolumeModuleOptions): DynamicModule {
+    return {
+      module: VolumeModule,
+      imports: [backends],
+      providers: [
+        { provide: DOMAIN_SETTINGS, useValue: settings },
+        { provide: WorkerBus, useValue: bus },
+        ...SERVICES,
+      ],
+      exports: [VolumeService],
+    };
+  }
+}
