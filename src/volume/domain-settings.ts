@@ -2,12 +2,16 @@ import type { VolumeSettings } from '../backend/contract/backend.js';
 
 /** Uploads; times in milliseconds. */
 export interface UploadSettings {
-  /** How long a PATCH waits for an upload that another request holds before it is answered 409. */
+  /** How long a request waits for an upload that another one holds, or a volume that is away, before it is refused. */
   readonly lockWaitMs: number;
+  /** A body that stands still for so long is given up; what arrived is kept. */
+  readonly idleTimeoutMs: number;
   /** Age from which an upload nobody writes to is swept; never below the tokens' lifetime. */
-  readonly abandonedAfterMs: number;
-  /** How long the marker of a finished upload answers a client whose last answer was lost. */
-  readonly finishedMarkerMs: number;
+  readonly stagingMaxAgeMs: number;
+  /** How long a finished upload answers a client whose last answer was lost. */
+  readonly finishedRetentionMs: number;
+  /** How often a volume is swept of both. */
+  readonly sweepIntervalMs: number;
 }
 
 /** Jobs; times in milliseconds. */

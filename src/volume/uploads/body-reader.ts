@@ -1,0 +1,126 @@
+import type { Readable } from 'node:stream';
+
+/** As much as goes into one write: large enough that the hop to a thread costs nothing beside the copy. */
+const BATCH_BYTES = 1024 * 1024;
+/** With this much unwritten the socket is no longer read, and TCP tells the client to wait. */
+const HIGH_WATER_BYTES = 2 * BATCH_BYTES;
+const TICK_MS = 250;
+/** Without a byte for so long, a client that shall let go is taken to be gone. */
+const QUIET_MS = 500;
+/** How long a client that keeps sending may go on after it was asked to let go. */
+const GRACE_MS = 5_000;
+
+/**
+ * How a body ended: `complete`; `broken`, when the connection did or stood still; `surplus`, with more
+ * bytes than allowed; `released`, when another request wants the upload.
+ */
+export type BodyEnd = 'complete' | 'broken' | 'surplus' | 'released';
+
+export interface BodyReaderOptions {
+  /** Most bytes that may come. */
+  readonly limitBytes: number;
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * A request body in batches of about a mebibyte, read from the stream's own events: no further stream
+ * stands between the socket and the disk. While one batch is being written the next one gathers.
+ */
+export class BodyReader {
+  #chunks: Buffer[] = [];
+  #gatheredBytes = 0;
+  #receivedBytes = 0;
+  #end: BodyEnd | undefined;
+  #wake: (() => void) | undefined;
+  #quietMs = 0;
+  #receivedAtTick = 0;
+  #graceMs = Infinity;
+  readonly #ticker: NodeJS.Timeout;
+
+  constructor(
+    private readonly body: Readable,
+    private readonly options: BodyReaderOptions,
+  ) {
+    body.on('data', this.#onData).on('end', this.#onEnd);
+    body.on('close', this.#onClose).on('error', this.#onClose);
+    this.#ticker = setInterval(() => this.tick(), TICK_MS);
+    if (body.readableEnded) this.finish('complete');
+    else if (body.destroyed) this.finish('broken');
+  }
+
+  /** How the body ended, once `next` has returned `null`. */
+  get end(): BodyEnd | undefined {
+    return this.#end;
+  }
+
+  /** The next bytes, or `null` when none are left. Not to be called again before it has resolved. */
+  async next(): Promise<readonly Buffer[] | null> {
+    if (this.#end === undefined && this.#gatheredBytes < BATCH_BYTES) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#gatheredBytes === 0) return null;
+    const batch = this.#chunks;
+    this.#chunks = [];
+    this.#gatheredBytes = 0;
+    if (this.#end === undefined && this.body.isPaused()) this.body.resume();
+    return batch;
+  }
+
+  /** Ends the body soon: at once when nothing comes any more, after a moment of grace otherwise. */
+  letGo(): void {
+    this.#graceMs = Math.min(this.#graceMs, GRACE_MS);
+  }
+
+  /** Stops listening. An unfinished body is left paused; its owner discards the rest. */
+  close(): void {
+    clearInterval(this.#ticker);
+    this.body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
+    if (!this.body.readableEnded) this.body.pause();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#receivedBytes += chunk.length;
+    if (this.#receivedBytes > this.options.limitBytes) return this.finish('surplus');
+    this.#chunks.push(chunk);
+    this.#gatheredBytes += chunk.length;
+    if (this.#gatheredBytes >= HIGH_WATER_BYTES) this.body.pause();
+    if (this.#gatheredBytes >= BATCH_BYTES) this.wake();
+  };
+
+  readonly #onEnd = (): void => this.finish('complete');
+  readonly #onClose = (): void => this.finish('broken');
+
+  private finish(end: BodyEnd): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    clearInterval(this.#ticker);
+    if (end === 'surplus' || end === 'released') this.body.pause();
+    this.wake();
+  }
+
+  private wake(): void {
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** Passes on what a slow client has sent so far, and notices when nothing comes. */
+  private tick(): void {
+    const waitsForUs = this.body.isPaused();
+    const isQuiet = this.#receivedBytes === this.#receivedAtTick && !waitsForUs;
+    this.#receivedAtTick = this.#receivedBytes;
+    this.#quietMs = isQuiet ? this.#quietMs + TICK_MS : 0;
+    if (this.#gatheredBytes > 0) this.wake();
+    if (this.#graceMs !== Infinity) {
+      this.#graceMs -= TICK_MS;
+      if (this.#graceMs <= 0 || this.#quietMs >= QUIET_MS) return this.finish('released');
+    }
+    if (this.#quietMs >= this.options.idleTimeoutMs) this.giveUp();
+  }
+
+  private giveUp(): void {
+    this.finish('broken');
+    this.body.destroy();
+  }
+}

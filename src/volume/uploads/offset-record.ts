@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import type { Beneath } from '../../native/beneath.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import type { OpenFile } from '../../native/open-file.js';
+import { RECORD_MODE, type UploadNames } from './upload-names.js';
+
+/** Names this boot of this kernel, and so its page cache (random(4)). */
+const BOOT_ID = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+
+const OFFSET_DIGITS = 16;
+const RECORD = /^(\d{16}) ([0-9a-f-]{36})\n$/;
+const RECORD_BYTES = OFFSET_DIGITS + 1 + 36 + 1;
+
+/**
+ * How many bytes of a staging file are on stable storage for certain, and under which boot it was last
+ * written. The file's size cannot tell: after a power failure it may include ranges that never reached the
+ * disk and read as zeros, because writeback follows no order. While the boot is the same, the page cache
+ * still has what a killed process wrote, so the size can be trusted once the file has been synced.
+ *
+ * The record has a fixed width well below a sector and is rewritten in place: rewriting is atomic as far
+ * as disks are, and works in a full quota.
+ */
+export class OffsetRecord {
+  private constructor(
+    private readonly file: OpenFile,
+    private state: { readonly offset: number; readonly boot: string },
+  ) {}
+
+  /** The record of a new upload, durable but for its name. */
+  static async create(directory: Beneath, names: UploadNames): Promise<OffsetRecord> {
+    return OffsetRecord.make(directory, names, 0);
+  }
+
+  /** The record of an upload; one with `fallback` when there is none, as for uploads begun by other software. */
+  static async open(
+    directory: Beneath,
+    names: UploadNames,
+    fallback: number,
+  ): Promise<OffsetRecord> {
+    try {
+      const file = await directory.openFile(names.offset, { write: true });
+      try {
+        return new OffsetRecord(file, await read(file));
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    } catch (error) {
+      if (!isErrno(error, Errno.ENOENT)) throw error;
+      return OffsetRecord.make(directory, names, fallback);
+    }
+  }
+
+  private static async make(
+    directory: Beneath,
+    names: UploadNames,
+    offset: number,
+  ): Promise<OffsetRecord> {
+    const file = await directory.openFile(names.offset, {
+      write: true,
+      create: 'exclusive',
+      mode: RECORD_MODE,
+    });
+    const record = new OffsetRecord(file, { offset, boot: '' });
+    try {
+      await record.commit(offset);
+      return record;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** Bytes from the start of the staging file that survive a power failure. */
+  get offset(): number {
+    return this.state.offset;
+  }
+
+  /** Whether the last writer ran under this boot, so that its unsynced bytes are still in the page cache. */
+  get isOfThisBoot(): boolean {
+    return this.state.boot === BOOT_ID;
+  }
+
+  /** Records `offset`, durably. Call it after the bytes below have been synced. */
+  async commit(offset: number): Promise<void> {
+    const text = `${String(offset).padStart(OFFSET_DIGITS, '0')} ${BOOT_ID}\n`;
+    await this.file.write([Buffer.from(text)], 0);
+    await this.file.datasync();
+    this.state = { offset, boot: BOOT_ID };
+  }
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+}
+
+/** An unreadable record vouches for nothing. */
+async function read(file: OpenFile): Promise<{ offset: number; boot: string }> {
+  const buffer = Buffer.alloc(RECORD_BYTES);
+  const length = await file.read(buffer, 0);
+  const [, digits, boot] = RECORD.exec(buffer.toString('latin1', 0, length)) ?? [];
+  return { offset: Number(digits ?? 0), boot: boot ?? '' };
+}

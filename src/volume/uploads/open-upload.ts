@@ -1,0 +1,220 @@
+import type { Readable } from 'node:stream';
+import { fromSystemError } from '../../errors/from-system-error.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import { isSameInode } from '../../native/stat.js';
+import { meterTransfer } from '../../observability/metrics.js';
+import type { Volume } from '../volume.js';
+import { BodyReader } from './body-reader.js';
+import { putInPlace } from './completion.js';
+import type { StagedFile } from './staged-file.js';
+import {
+  noSuchUpload,
+  targetDetails,
+  tooManyBytes,
+  uploadTakenOver,
+  type UploadRequest,
+} from './upload-request.js';
+
+/**
+ * A long body is synced this often on the way: a power failure costs at most so much of it, and the sync
+ * before the answer finds little left to do. It runs beside the writes.
+ */
+const CHECKPOINT_BYTES = 256 * 1024 * 1024;
+
+export interface OpenUploadOptions {
+  readonly idleTimeoutMs: number;
+}
+
+/** An upload for the time of one request, which holds its lock until `close`. */
+export class OpenUpload {
+  #offset: number;
+  #reader: BodyReader | undefined;
+  #closed: () => void = () => undefined;
+
+  private constructor(
+    private readonly volume: Volume,
+    private readonly request: UploadRequest,
+    /** `null`: the file is in place already. */
+    private readonly staged: StagedFile | null,
+    private readonly options: OpenUploadOptions,
+    offset: number,
+  ) {
+    this.#offset = offset;
+  }
+
+  /** An upload whose file is in place. */
+  static finished(volume: Volume, request: UploadRequest, options: OpenUploadOptions): OpenUpload {
+    return new OpenUpload(volume, request, null, options, request.sizeBytes);
+  }
+
+  /** Takes over `staged`, finds out how much of it counts, and completes the upload if that is all. */
+  static async take(
+    volume: Volume,
+    request: UploadRequest,
+    staged: StagedFile,
+    options: OpenUploadOptions,
+  ): Promise<OpenUpload> {
+    try {
+      const offset = await volume.io(() => staged.settle(request.sizeBytes));
+      const upload = new OpenUpload(volume, request, staged, options, offset);
+      if (offset === request.sizeBytes) await upload.finish();
+      return upload;
+    } catch (error) {
+      await staged.close();
+      throw fromSystemError(error, targetDetails(request.ref, request.target));
+    }
+  }
+
+  /** Bytes that are on stable storage: where the next PATCH has to start. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  get sizeBytes(): number {
+    return this.request.sizeBytes;
+  }
+
+  /**
+   * Appends a body at the current offset, puts the file in place when it is whole, and returns the new
+   * offset, which survives a crash of the machine. Of a body that breaks off, what arrived is kept.
+   *
+   * @throws StorageError TOO_LARGE (nothing is kept) when the body goes beyond the declared size; LOCKED when another
+   *   request asked for the upload; QUOTA_EXCEEDED, NO_SPACE (what fitted is kept); UNAVAILABLE and others
+   *   when writing or syncing fails (the upload goes back to the last durable offset)
+   */
+  async receive(body: Readable): Promise<number> {
+    const left = this.staged === null ? 0 : this.sizeBytes - this.#offset;
+    const reader = new BodyReader(body, {
+      limitBytes: left,
+      idleTimeoutMs: this.options.idleTimeoutMs,
+    });
+    this.#reader = reader;
+    try {
+      if (this.staged === null || left === 0) await reader.next();
+      else await this.append(this.staged, reader);
+    } catch (error) {
+      throw fromSystemError(error, targetDetails(this.request.ref, this.request.target));
+    } finally {
+      this.#reader = undefined;
+      reader.close();
+    }
+    if (reader.end === 'surplus') throw tooManyBytes(this.sizeBytes);
+    if (reader.end === 'released' && this.#offset < this.sizeBytes) throw uploadTakenOver();
+    return this.#offset;
+  }
+
+  /** Another request wants this upload: stop reading soon. Without effect while nothing is being read. */
+  letGo(): void {
+    this.#reader?.letGo();
+  }
+
+  /** Called once, when the upload is closed. */
+  onClose(listener: () => void): void {
+    this.#closed = listener;
+  }
+
+  /** Gives up the lock. May be called again. */
+  async close(): Promise<void> {
+    this.#closed();
+    await this.staged?.close();
+  }
+
+  private async append(staged: StagedFile, reader: BodyReader): Promise<void> {
+    const start = this.#offset;
+    await this.volume.io(() => staged.prepareWriting(start));
+    try {
+      const end = await this.write(staged, reader, start);
+      if (reader.end === 'surplus') return await this.rollBack(staged, start);
+      await this.volume.io(() => staged.persist(end));
+      this.#offset = end;
+    } catch (error) {
+      await this.rollBack(staged, staged.durableBytes);
+      throw error;
+    }
+    if (this.#offset === this.sizeBytes) await this.finish();
+  }
+
+  /** Writes what comes; returns how far that got. Rejects when it must not be trusted, all writes and syncs having ended. */
+  private async write(staged: StagedFile, reader: BodyReader, start: number): Promise<number> {
+    const meter = meterTransfer(this.request.ref.volume, 'upload');
+    const checkpoint = new Checkpoint(start, (offset) =>
+      this.volume.io(() => staged.persist(offset)),
+    );
+    let position = start;
+    try {
+      for (let batch; (batch = await reader.next()) !== null;) {
+        const buffers = batch;
+        const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
+        await this.volume.io(() => staged.write(buffers, position));
+        position += bytes;
+        meter.add(bytes);
+        await checkpoint.passed(position);
+      }
+    } catch (error) {
+      await checkpoint.settled();
+      if (isErrno(error, Errno.ENOSPC, Errno.EDQUOT)) await this.keep(staged, position);
+      throw error;
+    } finally {
+      meter.close();
+    }
+    await checkpoint.settled();
+    return position;
+  }
+
+  /** The volume is full: what has been written whole stays. */
+  private async keep(staged: StagedFile, offset: number): Promise<void> {
+    await this.volume.io(async () => {
+      await staged.rollBack(offset);
+      await staged.persist(offset);
+    });
+  }
+
+  private async rollBack(staged: StagedFile, offset: number): Promise<void> {
+    this.#offset = offset;
+    await this.volume.io(() => staged.rollBack(offset));
+  }
+
+  private async finish(): Promise<void> {
+    const { staged, request, volume } = this;
+    if (staged === null) return;
+    const makeParents = request.ref.id.scope !== null;
+    await volume.io(async () => {
+      await this.assertVFolderInPlace(staged);
+      await putInPlace(staged, request.target, { makeParents });
+    });
+  }
+
+  /** The vfolder may have been deleted, that is renamed away, while the bytes came in. */
+  private async assertVFolderInPlace(staged: StagedFile): Promise<void> {
+    using now = await this.volume.openVFolder(this.request.ref.id);
+    if (!isSameInode(await now.stat(), await staged.vfolder.stat())) throw noSuchUpload();
+  }
+}
+
+/** Syncs every so many bytes, one sync at a time, beside the writes. */
+class Checkpoint {
+  #running: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(
+    private at: number,
+    private readonly sync: (offset: number) => Promise<void>,
+  ) {}
+
+  /** Rejects once a sync has failed. Waits while the one before is still running. */
+  async passed(offset: number): Promise<void> {
+    if (offset - this.at < CHECKPOINT_BYTES) return;
+    this.at = offset;
+    await this.#running;
+    if (this.#failure) throw this.#failure.error;
+    this.#running = this.sync(offset).catch((error: unknown) => {
+      this.#failure = { error };
+    });
+  }
+
+  /** No sync runs any more; rejects if the last one failed. */
+  async settled(): Promise<void> {
+    await this.#running;
+    if (this.#failure) throw this.#failure.error;
+  }
+}

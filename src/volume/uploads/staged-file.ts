@@ -1,0 +1,170 @@
+import type { Beneath } from '../../native/beneath.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import type { OpenFile } from '../../native/open-file.js';
+import { isSameInode, type Stat } from '../../native/stat.js';
+import { OffsetRecord } from './offset-record.js';
+import { UPLOAD_PATH, type UploadNames } from './upload-names.js';
+
+/** What a tenant can make of a name in `.upload`, other than the regular file that belongs there. */
+const NOT_OURS = [Errno.ENOTDIR, Errno.EISDIR, Errno.EINVAL, Errno.ENXIO, Errno.ELOOP, Errno.EXDEV];
+
+/** `held`: another request has the lock, or had it a moment ago. `finished`: its file is in place. `missing`: never begun here, or swept. */
+export type StagedState = StagedFile | 'held' | 'finished' | 'missing';
+
+/**
+ * An upload's staging file, open and locked, with the directories that lead to it. What it does are
+ * plain system calls in order; whoever owns it provides for slots and deadlines. Rejects with SystemError.
+ */
+export class StagedFile {
+  private constructor(
+    readonly vfolder: Beneath,
+    readonly directory: Beneath,
+    readonly names: UploadNames,
+    private readonly file: OpenFile,
+    private readonly record: OffsetRecord,
+    /** As it was when the lock was taken. */
+    readonly stat: Stat,
+  ) {}
+
+  /** Takes over `vfolder`: it is closed unless a StagedFile comes back, which then closes it. */
+  static async open(vfolder: Beneath, names: UploadNames): Promise<StagedState> {
+    const opened: { close(): Promise<void> | void }[] = [vfolder];
+    try {
+      const directory = await vfolder.descend(UPLOAD_PATH);
+      opened.push(directory);
+      const file = await openStaging(directory, names);
+      if (typeof file === 'string') return await closeAll(opened, file);
+      opened.push(file);
+      if (!(await file.tryLock())) return await closeAll(opened, 'held');
+      const stat = await statAgain(directory, names);
+      if (stat === undefined || !isSameInode(stat, file.stat))
+        return await closeAll(opened, 'held');
+      if (stat.nlink !== 1) return await closeAll(opened, 'missing');
+      const record = await OffsetRecord.open(directory, names, stat.size);
+      return new StagedFile(vfolder, directory, names, file, record, stat);
+    } catch (error) {
+      const missing = isErrno(error, Errno.ENOENT, ...NOT_OURS);
+      await closeAll(opened, 'missing');
+      if (missing) return 'missing';
+      throw error;
+    }
+  }
+
+  /** Bytes that are certainly on stable storage. */
+  get durableBytes(): number {
+    return this.record.offset;
+  }
+
+  /**
+   * Finds out how many bytes the upload really has, and makes them durable: all of them when the writer
+   * died but the machine did not, else those that were recorded. At most `lengthBytes`.
+   */
+  async settle(lengthBytes: number): Promise<number> {
+    const size = Math.min(this.stat.size, lengthBytes);
+    if (this.stat.size > lengthBytes) await this.file.truncate(lengthBytes);
+    if (size <= this.record.offset) return size;
+    if (this.record.isOfThisBoot && (await this.syncedUpTo(size))) return size;
+    await this.rollBack();
+    return this.record.offset;
+  }
+
+  /** Before the first write: from now on a crash is a crash under this boot. */
+  async prepareWriting(offset: number): Promise<void> {
+    if (!this.record.isOfThisBoot || this.record.offset !== offset) {
+      await this.record.commit(offset);
+    }
+  }
+
+  write(buffers: readonly Buffer[], position: number): Promise<void> {
+    return this.file.write(buffers, position);
+  }
+
+  /** Makes everything up to `offset` durable. A failure is final: roll back. */
+  async persist(offset: number): Promise<void> {
+    await this.file.datasync();
+    if (offset !== this.record.offset) await this.record.commit(offset);
+  }
+
+  /**
+   * Cuts the file to `offset`, by default to what is durable. Where even that fails nothing may be believed
+   * of the file any more, since a later sync could succeed without the lost pages: the upload is dropped.
+   */
+  async rollBack(offset: number = this.record.offset): Promise<void> {
+    try {
+      await this.file.truncate(offset);
+    } catch (error) {
+      await this.directory.unlink(this.names.staging);
+      throw error;
+    }
+  }
+
+  /** Removes the upload. The staging file goes last: a marker without one would say that it is finished. */
+  async remove(): Promise<void> {
+    await removeUpload(this.directory, this.names);
+  }
+
+  /** Gives up the lock. */
+  async close(): Promise<void> {
+    await closeAll([this.vfolder, this.directory, this.record, this.file], undefined);
+  }
+
+  private async syncedUpTo(size: number): Promise<boolean> {
+    try {
+      await this.persist(size);
+      return true;
+    } catch (error) {
+      if (isErrno(error, Errno.EIO, Errno.ENOSPC, Errno.EDQUOT)) return false;
+      throw error;
+    }
+  }
+}
+
+/** Removes what there is of an upload; missing parts are no error. */
+export async function removeUpload(directory: Beneath, names: UploadNames): Promise<void> {
+  for (const name of [names.done, names.offset, names.staging]) {
+    try {
+      await directory.unlink(name);
+    } catch (error) {
+      if (!isErrno(error, Errno.ENOENT)) throw error;
+    }
+  }
+}
+
+async function openStaging(
+  directory: Beneath,
+  names: UploadNames,
+): Promise<OpenFile | 'finished' | 'missing'> {
+  try {
+    return await directory.openFile(names.staging, { write: true });
+  } catch (error) {
+    if (!isErrno(error, Errno.ENOENT)) throw error;
+  }
+  try {
+    await directory.lstat(names.done);
+    return 'finished';
+  } catch (error) {
+    if (!isErrno(error, Errno.ENOENT)) throw error;
+    return 'missing';
+  }
+}
+
+/**
+ * While we waited for the lock its holder may have moved the file into place: then this is somebody's
+ * finished file. And a file with a second name could be changed through that while it is being written.
+ */
+async function statAgain(directory: Beneath, names: UploadNames): Promise<Stat | undefined> {
+  try {
+    return await directory.lstat(names.staging);
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT)) return undefined;
+    throw error;
+  }
+}
+
+async function closeAll<Result>(
+  opened: readonly { close(): Promise<void> | void }[],
+  result: Result,
+): Promise<Result> {
+  for (const one of opened.toReversed()) await one.close();
+  return result;
+}

@@ -1,0 +1,147 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import type { VolumeStrategies } from '../../../backend/contract/backend.js';
+import { Beneath } from '../../../native/beneath.js';
+import { Errno, SystemError } from '../../../native/errno.js';
+import type { DomainSettings } from '../../domain-settings.js';
+import { vfolderPath } from '../../ids/layout.js';
+import { RelPath } from '../../ids/relpath.js';
+import { VFolderId, type VFolderRef } from '../../ids/vfolder-id.js';
+import type { VolumeRegistry } from '../../volume-registry.js';
+import { Volume } from '../../volume.js';
+import { LocalWorkerBus, type WorkerBus } from '../../worker-bus.js';
+import type { OpenUpload } from '../open-upload.js';
+import type { UploadRequest } from '../upload-request.js';
+import { UploadSweeper } from '../upload-sweeper.js';
+import { Uploads } from '../uploads.js';
+
+export const SCOPED = 'user:0f0e0d0c-0b0a-4090-8070-605040302010/9f8e7d6c5b4a43929190807060504030';
+export const UNSCOPED = '9f8e7d6c-5b4a-4392-9190-807060504030';
+
+export const SETTINGS = {
+  maxUploadSizeBytes: 64 * 1024 * 1024,
+  tokenLifetimeMs: 60_000,
+  uploads: {
+    lockWaitMs: 2_000,
+    idleTimeoutMs: 5_000,
+    stagingMaxAgeMs: 3_600_000,
+    finishedRetentionMs: 3_600_000,
+    sweepIntervalMs: 3_600_000,
+  },
+} as unknown as DomainSettings;
+
+/** A volume in a temporary directory with one vfolder, and the uploads of one or more workers on it. */
+export class UploadRig {
+  readonly volumePath = mkdtempSync(join(tmpdir(), 'uploads-'));
+  readonly ref: VFolderRef;
+  readonly path: string;
+  readonly bus = new LocalWorkerBus();
+  readonly volume: Volume;
+  readonly uploads: Uploads;
+  readonly sweeper: UploadSweeper;
+
+  private constructor(vfid: string) {
+    this.ref = { volume: 'local', id: VFolderId.parse(vfid) };
+    this.path = join(this.volumePath, vfolderPath(this.ref.id).toString());
+    mkdirSync(this.path, { recursive: true });
+    this.volume = new Volume(
+      { name: 'local', backend: 'vfs', path: this.volumePath, fsprefix: '.', options: {} },
+      { operationDeadlineMs: 5_000, bulkheadShare: 8 },
+    );
+    ({ uploads: this.uploads, sweeper: this.sweeper } = this.worker());
+  }
+
+  static async create(vfid = SCOPED): Promise<UploadRig> {
+    const rig = new UploadRig(vfid);
+    using root = await Beneath.open(rig.volumePath);
+    rig.volume.become({
+      kind: 'open',
+      strategies: { trees: { list: listDirectory(rig.volumePath) } } as unknown as VolumeStrategies,
+      identity: await root.stat(),
+      layout: 3,
+    } as never);
+    return rig;
+  }
+
+  /** What another worker of the process group would have. */
+  worker(
+    settings: DomainSettings = SETTINGS,
+    bus: WorkerBus = this.bus,
+  ): { uploads: Uploads; sweeper: UploadSweeper } {
+    const registry = {
+      get: () => this.volume,
+      all: () => [this.volume],
+    } as unknown as VolumeRegistry;
+    const sweeper = new UploadSweeper(registry, settings);
+    return { uploads: new Uploads(registry, sweeper, bus, settings), sweeper };
+  }
+
+  async begin(path: string, sizeBytes: number): Promise<UploadRequest> {
+    const target = RelPath.parse(path);
+    return {
+      ref: this.ref,
+      session: await this.uploads.create(this.ref, target, sizeBytes),
+      sizeBytes,
+      target,
+    };
+  }
+
+  /** One request: opens, sends, closes; the offset afterwards. */
+  async send(request: UploadRequest, ...chunks: Buffer[]): Promise<number> {
+    return this.with(request, (upload) => upload.receive(Readable.from(chunks)));
+  }
+
+  /** What a HEAD reports. */
+  offset(request: UploadRequest): Promise<number> {
+    return this.with(request, (upload) => Promise.resolve(upload.offset));
+  }
+
+  async with<T>(request: UploadRequest, work: (upload: OpenUpload) => Promise<T>): Promise<T> {
+    const upload = await this.uploads.open(request);
+    try {
+      return await work(upload);
+    } finally {
+      await upload.close();
+    }
+  }
+
+  read(path: string): Buffer {
+    return readFileSync(join(this.path, path));
+  }
+
+  /** Names in a directory of the vfolder, sorted; none when it is missing. */
+  names(path = '.'): string[] {
+    try {
+      return readdirSync(join(this.path, path)).toSorted();
+    } catch {
+      return [];
+    }
+  }
+
+  remove(): void {
+    this.uploads.stop();
+    rmSync(this.volumePath, { recursive: true, force: true });
+  }
+}
+
+function listDirectory(volumePath: string) {
+  return (root: { path: Buffer }, path: Buffer): Promise<unknown> => {
+    const directory = join(volumePath, root.path.toString(), path.toString());
+    try {
+      const entries = readdirSync(directory, { withFileTypes: true }).map((entry) => {
+        const stat = statSync(join(directory, entry.name), { bigint: true });
+        return {
+          name: Buffer.from(entry.name),
+          type: entry.isDirectory() ? 'DIRECTORY' : 'FILE',
+          mtimeNs: stat.mtimeNs,
+          ctimeNs: stat.ctimeNs,
+        };
+      });
+      return Promise.resolve({ entries });
+    } catch {
+      return Promise.reject(new SystemError(Errno.ENOENT, 'open'));
+    }
+  };
+}
