@@ -3,6 +3,8 @@ import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
 import { Files } from './files/files.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
+import { UploadSweeper } from './uploads/upload-sweeper.js';
+import { Uploads } from './uploads/uploads.js';
 import { VFolders } from './vfolders.js';
 import { VolumeRegistry } from './volume-registry.js';
 import { VolumeService } from './volume.service.js';
@@ -15,7 +17,16 @@ export interface VolumeModuleOptions {
   readonly backends: DynamicModule;
 }
 
-const SERVICES = [VolumeRegistry, QuotaScopes, VFolders, Files, TransferTokens, VolumeService];
+const SERVICES = [
+  VolumeRegistry,
+  QuotaScopes,
+  VFolders,
+  Files,
+  TransferTokens,
+  UploadSweeper,
+  Uploads,
+  VolumeService,
+];
 
 /** The domain, once per process; the planes are handed its VolumeService. Whoever composes it opens and closes the registry. */
 @Module({})

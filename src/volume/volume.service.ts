@@ -4,6 +4,7 @@ import { Files } from './files/files.js';
 import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
+import { Uploads } from './uploads/uploads.js';
 import { VFolders } from './vfolders.js';
 import { VolumeRegistry } from './volume-registry.js';
 
@@ -33,6 +34,7 @@ export class VolumeService {
     vfolders: VFolders,
     files: Files,
     readonly tokens: TransferTokens,
+    readonly uploads: Uploads,
   ) {
     this.quotaScopes = withNoopAnswers(quotaScopes, NOOP_QUOTA_SCOPES);
     this.vfolders = withNoopAnswers(vfolders, NOOP_VFOLDERS);
