@@ -4,6 +4,7 @@ import { Errno, isErrno } from './errno.js';
 import { cString, type NativeFunction } from './ffi.js';
 import { fileCalls, fileCallsSync } from './file-calls.js';
 import { functions } from './functions.js';
+import { decodeStatvfs, STATVFS_BUFFER_BYTES, type FilesystemStat } from './statvfs.js';
 import { decodeDirents, type Dirent } from './dirent.js';
 import { decodeStatx, STATX_BUFFER_BYTES, STATX_MASK, type Stat } from './stat.js';
 
@@ -95,6 +96,17 @@ const definitions = {
     number,
   ),
 
+  /** openat(2) of one component that a directory held open has: a new descriptor. */
+  openat: define(functions.openat)(
+    (dirfd: number, name: Buffer, flags: number, mode?: number) => [
+      dirfd,
+      cString(name),
+      flags,
+      mode ?? 0,
+    ],
+    number,
+  ),
+
   /** statx(2) with AT_* flags. */
   statx: define(functions.statx)(
     (dirfd: number, name: Buffer, flags: number) => [
@@ -175,6 +187,18 @@ const definitions = {
       flags,
     ],
     nothing,
+  ),
+
+  /** futimens(2): the times of an open file or directory, nanoseconds since the epoch. */
+  futimens: define(functions.futimens)(
+    (fd: number, atimeNs: bigint, mtimeNs: bigint) => [fd, timespecs(atimeNs, mtimeNs)],
+    nothing,
+  ),
+
+  /** fstatvfs(3): what the filesystem of `fd` has room for. */
+  fstatvfs: define(functions.fstatvfs)(
+    (fd: number) => [fd, Buffer.alloc(STATVFS_BUFFER_BYTES)],
+    (_, raw): FilesystemStat => decodeStatvfs(raw[1]),
   ),
 
   /** flock(2) without waiting: false when another open file description holds the lock. */

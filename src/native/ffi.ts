@@ -91,3 +91,8 @@ export function cString(bytes: Buffer): Buffer {
   terminated[bytes.length] = 0;
   return terminated;
 }
+
+/** Where a Buffer's bytes are. Good while the caller keeps the Buffer; take one from `Buffer.allocUnsafeSlow`, which nobody shares. */
+export function addressOf(buffer: Buffer): number {
+  return Number(koffi.address(buffer));
+}

@@ -13,10 +13,17 @@ const openat2: NativeFunction<[dirfd: number, path: Buffer, how: Buffer]> = {
   call: (dirfd, path, how) => syscall.call(SYS_openat2, dirfd, path, how, how.length),
 };
 
+/** What a `void *` parameter takes: a Buffer, or an address from `addressOf` into one that the caller keeps alive. */
+export type Pointer = Buffer | number;
+
 /** The C functions behind `calls.ts` and `sync.ts`, with their raw arguments. Paths end in NUL. */
 export const functions = {
   openat2,
-  statx: bind<[dirfd: number, name: Buffer, flags: number, mask: number, out: Buffer]>(
+  openat: bind<[dirfd: number, name: Pointer, flags: number, mode: number]>(
+    'openat',
+    'int openat(int dirfd, const void *path, int flags, unsigned int mode)',
+  ),
+  statx: bind<[dirfd: number, name: Pointer, flags: number, mask: number, out: Buffer]>(
     'statx',
     'int statx(int dirfd, const void *path, int flags, unsigned int mask, void *buffer)',
   ),
@@ -32,7 +39,7 @@ export const functions = {
     'mkdirat',
     'int mkdirat(int dirfd, const void *path, unsigned int mode)',
   ),
-  unlinkat: bind<[dirfd: number, name: Buffer, flags: number]>(
+  unlinkat: bind<[dirfd: number, name: Pointer, flags: number]>(
     'unlinkat',
     'int unlinkat(int dirfd, const void *path, int flags)',
   ),
@@ -62,6 +69,11 @@ export const functions = {
     'utimensat',
     'int utimensat(int dirfd, const void *path, const void *times, int flags)',
   ),
+  futimens: bind<[fd: number, times: Buffer]>(
+    'futimens',
+    'int futimens(int fd, const void *times)',
+  ),
+  fstatvfs: bind<[fd: number, out: Buffer]>('fstatvfs', 'int fstatvfs64(int fd, void *buffer)'),
   flock: bind<[fd: number, operation: number]>('flock', 'int flock(int fd, int operation)'),
   fcntl: bind<[fd: number, command: number, argument: number]>(
     'fcntl',

@@ -1,0 +1,6 @@
+import type { BackendDescriptor } from './contract/backend.js';
+import { noopBackend } from './noop/noop.backend.js';
+import { vfsBackend } from './vfs/vfs.backend.js';
+
+/** The backends of this build. A new one is a folder beside these and a line here. */
+export const backends: readonly BackendDescriptor[] = [vfsBackend, noopBackend];

@@ -1,0 +1,2 @@
+/** A noop volume has no options. */
+export class NoopOptions {}

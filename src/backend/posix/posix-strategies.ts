@@ -1,0 +1,34 @@
+import type { VolumeStrategies } from '../contract/backend.js';
+import { capabilitiesOf } from '../contract/capability.js';
+import { PosixQuotaModel } from './posix-quota.model.js';
+import { PosixTelemetry } from './posix-telemetry.js';
+import { PosixTrees } from './posix-trees.js';
+import { TreePool } from './tree-pool.js';
+import { TREE_WORKER_URL } from './tree-worker-url.js';
+
+/** The strategies that a backend does better than POSIX. */
+export type BetterStrategies = Partial<Pick<VolumeStrategies, 'quota' | 'trees' | 'telemetry'>>;
+
+/** The strategies of a volume mounted at `mountPath`: the POSIX default wherever `better` has nothing. */
+export function posixStrategies(
+  mountPath: string,
+  warnings: readonly string[] = [],
+  better: BetterStrategies = {},
+): VolumeStrategies {
+  const quota = better.quota ?? new PosixQuotaModel();
+  const trees = better.trees ?? posixTrees(mountPath);
+  const telemetry = better.telemetry ?? new PosixTelemetry(mountPath);
+  return {
+    quota,
+    trees,
+    telemetry,
+    capabilities: capabilitiesOf({ quota, trees, telemetry }),
+    warnings,
+    close: (deadlineMs) => trees.close(deadlineMs),
+  };
+}
+
+/** The default trees, for a backend that does some of them better and holds these for the rest. */
+export function posixTrees(mountPath: string): PosixTrees {
+  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volumePath: mountPath }));
+}

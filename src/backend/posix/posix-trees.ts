@@ -1,0 +1,80 @@
+import type { Entry, Listing, ListOptions, ScannedEntry } from '../contract/entry.js';
+import type {
+  CopyOptions,
+  OmitOptions,
+  TreeOperations,
+  TreeUsage,
+} from '../contract/tree-operations.js';
+import type { TreeLocation, TreeTaskOptions } from '../contract/tree-task.js';
+import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
+import type { TreePool } from './tree-pool.js';
+
+/** Trees by plain system calls, in the worker threads of the volume: what every mounted filesystem can do. */
+export class PosixTrees implements TreeOperations {
+  readonly scansFast = false;
+  readonly knowsUsageAtOnce = false;
+
+  constructor(private readonly pool: TreePool) {}
+
+  async list(
+    root: TreeLocation,
+    path: Buffer,
+    { limit, cursor, ...options }: ListOptions & TreeTaskOptions,
+  ): Promise<Listing> {
+    const entries: Entry[] = [];
+    const nextCursor = await this.pool.run<string | undefined>(
+      { kind: 'list', root: root.path, path, limit, cursor },
+      options,
+      (batch) => {
+        for (const entry of decodeEntries(batch)) entries.push(entry);
+      },
+    );
+    return { entries, ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
+  async *scan(
+    root: TreeLocation,
+    path: Buffer,
+    { omit = [], ...options }: TreeTaskOptions & OmitOptions = {},
+  ): AsyncGenerator<readonly ScannedEntry[], void> {
+    const order = { kind: 'scan', root: root.path, path, omit } as const;
+    for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
+  }
+
+  usage(location: TreeLocation, options?: TreeTaskOptions): Promise<TreeUsage> {
+    return this.pool.run({ kind: 'usage', path: location.path }, options);
+  }
+
+  copy(source: TreeLocation, destination: TreeLocation, options: CopyOptions = {}): Promise<void> {
+    const { destinationVolumePath, durable = false, omit = [], ...task } = options;
+    return this.pool.run(
+      {
+        kind: 'copy',
+        source: source.path,
+        destination: destination.path,
+        destinationVolumePath,
+        omit,
+        durable,
+      },
+      task,
+    );
+  }
+
+  remove(
+    location: TreeLocation,
+    {
+      keepDirectory = false,
+      ...options
+    }: TreeTaskOptions & { readonly keepDirectory?: boolean } = {},
+  ): Promise<void> {
+    return this.pool.run({ kind: 'remove', path: location.path, keepDirectory }, options);
+  }
+
+  removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void> {
+    return this.pool.run({ kind: 'remove-entry', root: root.path, path }, options);
+  }
+
+  close(deadlineMs: number): Promise<void> {
+    return this.pool.close(deadlineMs);
+  }
+}

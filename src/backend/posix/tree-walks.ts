@@ -1,0 +1,78 @@
+import { statfsSync } from 'node:fs';
+import { openLocation, openLocationParent, openParent, openWithin, withRoot } from './locations.js';
+import type { TreeOrder } from './tree-protocol.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import type { Pace, Walk } from './walk.js';
+import { copy } from './walks/copy.js';
+import { list } from './walks/list.js';
+import { remove } from './walks/remove.js';
+import { scan } from './walks/scan.js';
+import { usage } from './walks/usage.js';
+
+/** statfs(2) `f_type` of FUSE, where syncfs(2) does not reach the server. */
+const FUSE_SUPER_MAGIC = 0x65735546;
+
+type Order<Kind extends TreeOrder['kind']> = Extract<TreeOrder, { kind: Kind }>;
+
+/** The walk that carries out an order on the volume mounted at `volumePath`. Nothing is opened before its first step. */
+export function* begin(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
+  switch (order.kind) {
+    case 'list': {
+      const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
+      return yield* list(fd, order.limit, order.cursor, pace);
+    }
+    case 'scan': {
+      const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
+      return yield* scan(fd, order.omit.map(bytes), pace);
+    }
+    case 'usage':
+      return yield* usage(openLocation(volumePath, bytes(order.path)), pace);
+    case 'copy':
+      return yield* beginCopy(volumePath, order, pace);
+    case 'remove':
+      return yield* beginRemove(order.keepDirectory, pace, () =>
+        openLocationParent(volumePath, bytes(order.path)),
+      );
+    case 'remove-entry':
+      return yield* beginRemove(false, pace, () =>
+        withRoot(volumePath, bytes(order.root), (root) => openParent(root, bytes(order.path))),
+      );
+  }
+}
+
+function beginCopy(volumePath: string, order: Order<'copy'>, pace: Pace): Walk<void> {
+  const destinationVolume = order.destinationVolumePath ?? volumePath;
+  const { parent, name } = openLocationParent(destinationVolume, bytes(order.destination));
+  const { type } = statfsSync(`/proc/self/fd/${parent}`);
+  return copy(
+    {
+      source: openLocation(volumePath, bytes(order.source)),
+      destinationParent: parent,
+      destinationName: name,
+      omit: order.omit.map(bytes),
+      syncFiles: order.durable && type === FUSE_SUPER_MAGIC,
+      syncFilesystem: order.durable,
+    },
+    pace,
+  );
+}
+
+function* beginRemove(
+  keepDirectory: boolean,
+  pace: Pace,
+  open: () => { parent: number; name: Buffer },
+): Walk<void> {
+  let opened: { parent: number; name: Buffer };
+  try {
+    opened = open();
+  } catch (error) {
+    // Nothing there is what was asked for.
+    if (isErrno(error, Errno.ENOENT)) return;
+    throw error;
+  }
+  yield* remove(opened.parent, opened.name, keepDirectory, pace);
+}
+
+function bytes(array: Uint8Array): Buffer {
+  return Buffer.from(array.buffer, array.byteOffset, array.byteLength);
+}

@@ -1,0 +1,39 @@
+import { S_IFDIR } from '../../../native/constants.js';
+import { DT_DIR, DT_UNKNOWN } from '../../../native/dirent.js';
+import { StatBuffer } from '../../../native/stat-buffer.js';
+import type { TreeUsage } from '../../contract/tree-operations.js';
+import { Descent } from '../descent.js';
+import type { Pace, Walk } from '../walk.js';
+import { enterIfReadable, statIfPresent } from './tolerance.js';
+
+/** STATX_TYPE | STATX_SIZE: all that is asked for, so that a network filesystem may answer from what it has. */
+const TYPE_AND_SIZE = 0x201;
+
+/**
+ * Counts every entry below the directory `fd`, which is taken over, and sums up their sizes. A directory that
+ * may not be read counts as one entry.
+ */
+export function* usage(fd: number, pace: Pace): Walk<TreeUsage> {
+  const { progress } = pace;
+  const descent = new Descent<undefined>(fd, undefined);
+  const stat = new StatBuffer();
+  try {
+    for (;;) {
+      if (!descent.next()) {
+        if (descent.depth === 0) return { fileCount: progress.entries, usedBytes: progress.bytes };
+        descent.leave();
+        continue;
+      }
+      const { entry, here } = descent;
+      if (statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
+        pace.count(stat.size);
+        if (entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR)) {
+          enterIfReadable(descent, entry.name(), undefined);
+        }
+      }
+      if (pace.step()) yield;
+    }
+  } finally {
+    descent.close();
+  }
+}
