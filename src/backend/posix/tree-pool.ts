@@ -136,7 +136,7 @@ export class TreePool {
 
   /** An idle thread, else a new one, else the one with the fewest tasks. */
   #pick(): TreeThread {
-    const [best] = [...this.#threads].filter((thread) => thread.isUsable).sort(byLoad);
+    const [best] = [...this.#threads].filter((thread) => thread.isUsable).toSorted(byLoad);
     const usable =
       best && (best.load === 0 || this.#threads.size >= this.#options.maxThreads)
         ? best

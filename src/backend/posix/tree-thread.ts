@@ -38,7 +38,7 @@ export class TreeThread {
     this.#worker.unref();
     this.#worker.on('message', (message: FromWorker) => this.#receive(message));
     this.#worker.on('messageerror', (error) => this.#fail(error));
-    this.#worker.on('error', (error) => this.#fail(error as Error));
+    this.#worker.on('error', (error) => this.#fail(error));
     this.ended = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
         this.#fail(new Error(`tree worker exited with code ${code}`));

@@ -16,25 +16,29 @@ type Order<Kind extends TreeOrder['kind']> = Extract<TreeOrder, { kind: Kind }>;
 
 /** The walk that carries out an order on the volume mounted at `volumePath`. Nothing is opened before its first step. */
 export function* begin(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
+  return yield* open(volumePath, order, pace);
+}
+
+function open(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
   switch (order.kind) {
     case 'list': {
       const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
-      return yield* list(fd, order.limit, order.cursor, pace);
+      return list(fd, order.limit, order.cursor, pace);
     }
     case 'scan': {
       const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
-      return yield* scan(fd, order.omit.map(bytes), pace);
+      return scan(fd, order.omit.map(bytes), pace);
     }
     case 'usage':
-      return yield* usage(openLocation(volumePath, bytes(order.path)), pace);
+      return usage(openLocation(volumePath, bytes(order.path)), pace);
     case 'copy':
-      return yield* beginCopy(volumePath, order, pace);
+      return beginCopy(volumePath, order, pace);
     case 'remove':
-      return yield* beginRemove(order.keepDirectory, pace, () =>
+      return beginRemove(order.keepDirectory, pace, () =>
         openLocationParent(volumePath, bytes(order.path)),
       );
     case 'remove-entry':
-      return yield* beginRemove(false, pace, () =>
+      return beginRemove(false, pace, () =>
         withRoot(volumePath, bytes(order.root), (root) => openParent(root, bytes(order.path))),
       );
   }
