@@ -13,13 +13,16 @@ export interface TransferResult {
 }
 
 export interface TransferOptions {
-  /** Ends the transfer when the client takes nothing for so long. Node's own timers do not see our bytes. */
+  /**
+   * Ends the transfer when one write waits so long for the client. Node's own timers do not see our bytes;
+   * a socket may have megabytes to drain before it takes more, so keep it well above what that takes.
+   */
   readonly idleTimeoutMs?: number;
   /** Told of every portion that was sent, for metrics. */
   readonly onBytes?: (count: number) => void;
 }
 
-const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 
 /** Thrown out of a transfer that cannot go on for a foreseen reason. */
 export class TransferStopped extends Error {
@@ -65,21 +68,20 @@ export function responseTurn(response: ServerResponse): Promise<Socket> {
  */
 export class ResponseBody {
   #sentBytes = 0;
-  #stopped: TransferStopped | undefined;
-  #wakeWriter: ((error: Error) => void) | undefined;
-  readonly #idle: NodeJS.Timeout;
+  readonly #stop = new AbortController();
 
   private constructor(
     readonly response: ServerResponse,
     readonly socket: Socket,
     private readonly options: TransferOptions,
   ) {
-    this.#idle = setTimeout(
-      () => this.#stop('client-idle'),
-      options.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-    ).unref();
     socket.once('close', this.#onClose);
     if (socket.destroyed) this.#onClose();
+  }
+
+  /** Aborted, with a TransferStopped as its reason, when the client is gone or idle. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /**
@@ -108,25 +110,17 @@ export class ResponseBody {
       return { end: 'complete', sentBytes: this.#sentBytes };
     } catch (error) {
       this.socket.destroy();
-      const stopped = this.#stopped ?? error;
-      if (stopped instanceof TransferStopped) {
-        return { end: stopped.end, sentBytes: this.#sentBytes };
-      }
+      const cause: unknown = this.signal.aborted ? this.signal.reason : error;
+      if (cause instanceof TransferStopped) return { end: cause.end, sentBytes: this.#sentBytes };
       return { end: 'failed', sentBytes: this.#sentBytes, error };
     } finally {
-      clearTimeout(this.#idle);
       this.socket.off('close', this.#onClose);
     }
   }
 
-  /** @throws TransferStopped when the client is gone or idle */
-  throwIfStopped(): void {
-    if (this.#stopped) throw this.#stopped;
-  }
-
   /** Resolves when the kernel has taken all of `chunks`, so their memory may be used again. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
-    this.throwIfStopped();
+    this.signal.throwIfAborted();
     const last = chunks.at(-1);
     if (last === undefined) return;
     await this.#untilCalledBack((done) => {
@@ -141,36 +135,39 @@ export class ResponseBody {
   /** Counts bytes that reached the kernel by another way. */
   progress(bytes: number): void {
     this.#sentBytes += bytes;
-    this.#idle.refresh();
     this.options.onBytes?.(bytes);
   }
 
   async #finish(): Promise<void> {
-    this.throwIfStopped();
+    this.signal.throwIfAborted();
     await this.#untilCalledBack((done) => this.response.end(done));
   }
 
   /** Waits for Node's callback, or for the end of the connection, after which it may never come. */
   async #untilCalledBack(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = this.options;
+    const idle = setTimeout(() => this.#end('client-idle'), idleTimeoutMs);
+    let onAbort: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        this.#wakeWriter = reject;
+        onAbort = () => reject(this.signal.reason as TransferStopped);
+        this.signal.addEventListener('abort', onAbort);
         start((error) => {
           // Node's writes fail for one reason: there is nobody to write to.
-          if (error) reject(this.#stopped ?? new TransferStopped('client-gone', { cause: error }));
+          if (error) reject(new TransferStopped('client-gone', { cause: error }));
           else resolve();
         });
       });
     } finally {
-      this.#wakeWriter = undefined;
+      clearTimeout(idle);
+      if (onAbort) this.signal.removeEventListener('abort', onAbort);
     }
   }
 
-  readonly #onClose = (): void => this.#stop('client-gone');
+  readonly #onClose = (): void => this.#end('client-gone');
 
-  #stop(end: TransferStopped['end']): void {
-    this.#stopped ??= new TransferStopped(end);
+  #end(end: TransferStopped['end']): void {
+    if (!this.signal.aborted) this.#stop.abort(new TransferStopped(end));
     this.socket.destroy();
-    this.#wakeWriter?.(this.#stopped);
   }
 }

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { calls, sync } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
+import { currentRequest } from '../../observability/request-context.js';
 import type { ByteRange } from './byte-range.js';
 import type { BodyPart } from './multipart-ranges.js';
 import {
@@ -16,9 +17,15 @@ export interface FileSource {
   readonly fd: number;
 }
 
+/** Runs one call that blocks a thread of the pool. */
+export type BlockingCall = <Result>(
+  work: () => Promise<Result>,
+  signal?: AbortSignal,
+) => Promise<Result>;
+
 export interface SendOptions extends TransferOptions {
-  /** Runs one blocking call; the volume's share of the pool decides when. */
-  readonly io?: <Result>(work: () => Promise<Result>) => Promise<Result>;
+  /** The volume's share of the pool decides when. */
+  readonly io?: BlockingCall;
   /** Sends through Node only, as over TLS. */
   readonly stream?: boolean;
 }
@@ -46,7 +53,9 @@ export function sendRanges(
   options: SendOptions = {},
 ): Promise<TransferResult> {
   return ResponseBody.send(response, options, async (body) => {
-    const io = options.io ?? ((work) => work());
+    const { io: share = (work) => work() } = options;
+    // A call that still waits for its turn when the client leaves is not made any more.
+    const io: BlockingCall = (work) => share(work, body.signal);
     // Bytes that wait to travel with the next write, so that a part's header costs no packet of its own.
     let pending: Uint8Array[] = [];
     for (const part of parts) {
@@ -65,14 +74,12 @@ export function sendRanges(
   });
 }
 
-type Io = NonNullable<SendOptions['io']>;
-
 interface RangeTransfer {
   readonly file: FileSource;
   readonly range: ByteRange;
   /** To be written before the range. */
   readonly lead: readonly Uint8Array[];
-  readonly io: Io;
+  readonly io: BlockingCall;
 }
 
 async function sendRange(
@@ -86,7 +93,7 @@ async function sendRange(
   body.socket.once('close', onClose);
   try {
     // The connection may have ended between the last check and the listener.
-    body.throwIfStopped();
+    body.signal.throwIfAborted();
     await sendDirectly(body, transfer, descriptor);
   } finally {
     body.socket.off('close', onClose);
@@ -127,8 +134,9 @@ async function sendDirectly(
 async function fillSocket(
   body: ResponseBody,
   descriptor: SocketDescriptor,
-  { fd, position, end, io }: { fd: number; position: number; end: number; io: Io },
+  { fd, position, end, io }: { fd: number; position: number; end: number; io: BlockingCall },
 ): Promise<number> {
+  const request = currentRequest();
   let sent = 0;
   while (position + sent < end) {
     const offset = position + sent;
@@ -137,14 +145,15 @@ async function fillSocket(
     try {
       moved = await io(() => calls.sendfile(descriptor.fd, fd, offset, count));
     } catch (error) {
-      body.throwIfStopped();
+      body.signal.throwIfAborted();
       if (isErrno(error, Errno.EAGAIN)) return sent;
       if (isErrno(error, Errno.EPIPE, Errno.ECONNRESET)) throw new TransferStopped('client-gone');
       throw error;
     }
-    body.throwIfStopped();
+    body.signal.throwIfAborted();
     if (moved === 0) throw new TransferStopped('file-changed');
     body.progress(moved);
+    if (request) request.bytesBesideNode += moved;
     sent += moved;
     if (moved < count) return sent;
   }
@@ -180,7 +189,7 @@ async function streamRange(
   }
 }
 
-function readRange(file: FileSource, range: ByteRange, io: Io): Promise<Buffer> {
+function readRange(file: FileSource, range: ByteRange, io: BlockingCall): Promise<Buffer> {
   return readFully(file, Buffer.allocUnsafe(range.length), range.start, io);
 }
 
@@ -189,7 +198,7 @@ async function readFully(
   file: FileSource,
   buffer: Buffer,
   position: number,
-  io: Io,
+  io: BlockingCall,
 ): Promise<Buffer> {
   let filled = 0;
   while (filled < buffer.length) {

@@ -1,0 +1,14 @@
+import type { EntryType } from '../../backend/contract/entry.js';
+
+/** Something to be put into an archive, as the walk met it. */
+export interface ArchiveItem {
+  /** Name in the archive, raw bytes, without a trailing slash. */
+  readonly name: Buffer;
+  /** Where it is below the directory the archive is made from. */
+  readonly path: Buffer;
+  readonly type: EntryType;
+  readonly mode: number;
+  /** Of a link, its own. */
+  readonly sizeBytes: number;
+  readonly mtimeNs: bigint;
+}

@@ -1,0 +1,83 @@
+import { promisify } from 'node:util';
+import zlib from 'node:zlib';
+
+/** Node's one-shot form: one task on libuv's pool, no stream. */
+const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+
+/** 0 stores only, 1 is fastest, 9 smallest. */
+export type CompressionLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+/** Below this gain the reader's time is worth more than the bytes. */
+const WORTHWHILE_RATIO = 0.95;
+/** After a piece that would not shrink, so many are stored before compression is tried again. */
+const PIECES_UNTIL_RETRY = 15;
+/** RFC 1951, 3.2.4: the length of a stored block has 16 bits. */
+const MAX_STORED_BLOCK = 0xffff;
+/** An empty last block with fixed codes: ends a stream whose pieces end on byte boundaries. */
+export const DEFLATE_END = Buffer.from([0x03, 0x00]);
+
+/** The whole of something small, compressed; undefined when that is not worth it. */
+export async function deflateWhole(
+  content: Buffer,
+  level: CompressionLevel,
+): Promise<Buffer | undefined> {
+  if (level === 0) return undefined;
+  const compressed = await deflateRaw(content, { level });
+  return isWorthwhile(compressed, content) ? compressed : undefined;
+}
+
+/**
+ * Makes one deflate stream (RFC 1951) of pieces that are compressed independently, and so in parallel:
+ * each ends on a byte boundary, `DEFLATE_END` follows the last. A piece that would not shrink goes into
+ * stored blocks as it is, and so do those after it for a while: data that is compressed already costs
+ * next to nothing, wherever in a file it begins.
+ */
+export class PieceDeflater {
+  #toStore: number;
+
+  constructor(
+    private readonly level: CompressionLevel,
+    /** Whether the content is likely to be compressed already. */
+    incompressible: boolean,
+  ) {
+    this.#toStore = incompressible ? PIECES_UNTIL_RETRY : 0;
+  }
+
+  /** The piece's part of the stream, to be written in order; uncompressed content is not copied. */
+  async deflate(piece: Buffer): Promise<readonly Buffer[]> {
+    if (this.level === 0) return storedBlocks(piece);
+    if (this.#toStore > 0) {
+      this.#toStore -= 1;
+      return storedBlocks(piece);
+    }
+    const compressed = await deflateRaw(piece, {
+      level: this.level,
+      finishFlush: zlib.constants.Z_SYNC_FLUSH,
+    });
+    if (isWorthwhile(compressed, piece)) return [compressed];
+    this.#toStore = PIECES_UNTIL_RETRY;
+    return storedBlocks(piece);
+  }
+}
+
+/** Most bytes that a stream of `length` bytes of content can take: all stored, in pieces of `pieceBytes`. */
+export function longestStream(length: number, pieceBytes: number): number {
+  const blocks = Math.ceil(pieceBytes / MAX_STORED_BLOCK) * Math.ceil(length / pieceBytes);
+  return length + blocks * 5 + DEFLATE_END.length;
+}
+
+function isWorthwhile(compressed: Buffer, content: Buffer): boolean {
+  return compressed.length < content.length * WORTHWHILE_RATIO;
+}
+
+function storedBlocks(piece: Buffer): Buffer[] {
+  const blocks: Buffer[] = [];
+  for (let at = 0; at < piece.length; at += MAX_STORED_BLOCK) {
+    const block = piece.subarray(at, at + MAX_STORED_BLOCK);
+    const header = Buffer.alloc(5);
+    header.writeUInt16LE(block.length, 1);
+    header.writeUInt16LE(~block.length & 0xffff, 3);
+    blocks.push(header, block);
+  }
+  return blocks;
+}
