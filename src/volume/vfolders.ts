@@ -8,6 +8,9 @@ import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
 import { scopePath, VFOLDER_MODE, vfolderPathInScope } from './ids/layout.js';
 import { RelPath } from './ids/relpath.js';
 import type { VFolderRef } from './ids/vfolder-id.js';
+import type { JobId } from './jobs/job.js';
+import { VFolderCloning } from './jobs/vfolder-cloning.js';
+import { VFolderDeletion } from './jobs/vfolder-deletion.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { UsageWalks } from './usage-walks.js';
 import { applyMode, makeVFolderDirectory } from './vfolder-directory.js';
@@ -35,6 +38,8 @@ export class VFolders {
     private readonly registry: VolumeRegistry,
     private readonly quotaScopes: QuotaScopes,
     @Inject(DOMAIN_SETTINGS) settings: DomainSettings,
+    private readonly deletion: VFolderDeletion,
+    private readonly cloning: VFolderCloning,
   ) {
     this.#usageWalks = new UsageWalks(settings.usageDeadlineMs);
   }
@@ -61,6 +66,16 @@ export class VFolders {
         });
       }
     });
+  }
+
+  /** See {@link VFolderDeletion.delete}: the job that sweeps a scoped id's content, `null` for unscoped ids. */
+  delete(ref: VFolderRef): Promise<JobId | null> {
+    return this.deletion.delete(ref);
+  }
+
+  /** See {@link VFolderCloning.clone}: the job that clones to a scoped id, `null` for unscoped ids. */
+  clone(source: VFolderRef, destination: VFolderRef): Promise<JobId | null> {
+    return this.cloning.clone(source, destination);
   }
 
   /**

@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
 import { Files } from './files/files.js';
+import { JobPublisher, LogJobPublisher } from './jobs/job-publisher.js';
+import { JOB_SERVICES } from './jobs/job-services.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
 import { UploadSweeper } from './uploads/upload-sweeper.js';
@@ -15,6 +17,8 @@ export interface VolumeModuleOptions {
   readonly bus: WorkerBus;
   /** A module that exports `BackendCatalog`. */
   readonly backends: DynamicModule;
+  /** Told what becomes of jobs; the log by default. */
+  readonly publisher?: JobPublisher;
 }
 
 const SERVICES = [
@@ -25,19 +29,21 @@ const SERVICES = [
   TransferTokens,
   UploadSweeper,
   Uploads,
+  ...JOB_SERVICES,
   VolumeService,
 ];
 
 /** The domain, once per process; the planes are handed its VolumeService. Whoever composes it opens and closes the registry. */
 @Module({})
 export class VolumeModule {
-  static forRoot({ settings, bus, backends }: VolumeModuleOptions): DynamicModule {
+  static forRoot({ settings, bus, backends, publisher }: VolumeModuleOptions): DynamicModule {
     return {
       module: VolumeModule,
       imports: [backends],
       providers: [
         { provide: DOMAIN_SETTINGS, useValue: settings },
         { provide: WorkerBus, useValue: bus },
+        { provide: JobPublisher, useValue: publisher ?? new LogJobPublisher() },
         ...SERVICES,
       ],
       exports: [VolumeService],

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
 import { Files } from './files/files.js';
+import { Jobs } from './jobs/jobs.js';
 import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
@@ -35,6 +36,7 @@ export class VolumeService {
     files: Files,
     readonly tokens: TransferTokens,
     readonly uploads: Uploads,
+    readonly jobs: Jobs,
   ) {
     this.quotaScopes = withNoopAnswers(quotaScopes, NOOP_QUOTA_SCOPES);
     this.vfolders = withNoopAnswers(vfolders, NOOP_VFOLDERS);

@@ -7,6 +7,9 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [member: string]: JsonValue };
 
+/** Topic: a worker of the group has ended, however that happened; whoever composes the processes says so. */
+export const WORKER_DIED = 'worker.died';
+
 export type BusHandler = (payload: JsonValue) => void;
 
 /**

@@ -4,6 +4,8 @@ import { Errno, isErrno } from '../../native/errno.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
+import { FileDeletionJobs } from '../jobs/file-deletion.js';
+import type { JobId } from '../jobs/job.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import { deleteEntries, deleteTrees, planDeletion } from './delete.js';
 import { assertNotReserved, entryError } from './entry-error.js';
@@ -25,6 +27,7 @@ export class Files {
   constructor(
     private readonly registry: VolumeRegistry,
     @Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings,
+    private readonly deletionJobs: FileDeletionJobs,
   ) {}
 
   /** Attempts each path; failures are in the results, in the order of the paths. */
@@ -81,6 +84,11 @@ export class Files {
       return plan.trees;
     });
     await deleteTrees(volume, ref, trees);
+  }
+
+  /** The same by a job; see {@link FileDeletionJobs.start}. */
+  deleteAsync(ref: VFolderRef, paths: readonly RelPath[], recursive: boolean): Promise<JobId> {
+    return this.deletionJobs.start(ref, paths, recursive);
   }
 
   /**

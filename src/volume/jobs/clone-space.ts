@@ -1,0 +1,69 @@
+import type { TreeUsage } from '../../backend/contract/tree-operations.js';
+import { StorageError } from '../../errors/storage-error.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import { scopePath, UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
+import type { VFolderId } from '../ids/vfolder-id.js';
+import type { Volume } from '../volume.js';
+
+/** What a clone of the vfolder will hold: everything but unfinished uploads. */
+export async function cloneableUsage(
+  volume: Volume,
+  id: VFolderId,
+  signal: AbortSignal,
+): Promise<TreeUsage> {
+  const path = vfolderPath(id);
+  const whole = await volume.strategies.trees.usage({ path }, { signal });
+  const uploadPath = Buffer.concat([path, Buffer.from(`/${UPLOAD_DIRECTORY}`)]);
+  const uploads = await usageIfThere(volume, uploadPath, signal);
+  if (uploads === undefined) return whole;
+  return {
+    // The directory of the uploads itself is an entry as well.
+    fileCount: Math.max(0, whole.fileCount - uploads.fileCount - 1),
+    usedBytes: Math.max(0, whole.usedBytes - uploads.usedBytes),
+  };
+}
+
+export async function usageIfThere(
+  volume: Volume,
+  path: Buffer,
+  signal: AbortSignal,
+): Promise<TreeUsage | undefined> {
+  try {
+    return await volume.strategies.trees.usage({ path }, { signal });
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Refuses a clone that would not fit, before anything is copied. Reflinks might make it fit all the same; but
+ * they share space only until somebody writes.
+ *
+ * @throws StorageError NO_SPACE or QUOTA_EXCEEDED
+ */
+export async function assertSpace(
+  volume: Volume,
+  destination: VFolderId,
+  bytes: number,
+): Promise<void> {
+  const { telemetry, quota } = volume.strategies;
+  const { capacityBytes, usedBytes } = await telemetry.capacity();
+  // -1: unknown.
+  if (capacityBytes >= 0 && usedBytes >= 0 && bytes > capacityBytes - usedBytes) {
+    throw new StorageError('NO_SPACE', 'the volume has too little space for the clone', {
+      subject: 'volume',
+      volume: volume.name,
+    });
+  }
+  if (destination.scope === null || !quota.enforcesScopes) return;
+  const scope = await quota.describeScope(scopePath(destination.scope));
+  if (scope.limitBytes === null || scope.usedBytes === null) return;
+  if (bytes > scope.limitBytes - scope.usedBytes) {
+    throw new StorageError('QUOTA_EXCEEDED', 'the quota has too little left for the clone', {
+      subject: 'quota-scope',
+      volume: volume.name,
+      vfid: destination.toString(),
+    });
+  }
+}

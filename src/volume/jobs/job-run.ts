@@ -1,0 +1,115 @@
+import { loggerFor } from '../../observability/logger.js';
+import type { JobProgress } from './job.js';
+import type { JobManifest, JobOwner, JobRecord } from './job-record.js';
+import { JobInterruption, type JobAttempt, type JobTask } from './job-task.js';
+
+/** Progress is written, told and asked about at most this often. */
+const BEAT_MS = 1_000;
+
+export interface RunOptions {
+  readonly owner: JobOwner;
+  readonly heartbeatMs: number;
+  /** Told of progress, at most once a beat. */
+  readonly onProgress: (record: JobRecord) => void;
+}
+
+/**
+ * Keeps the record of a running job: writes it while it changes, at least every `heartbeatMs` as a sign of
+ * life, and notices on the way that the job is to be cancelled or that another host has taken it over.
+ */
+export class JobRun implements JobAttempt {
+  readonly #interruption = new AbortController();
+  readonly #log = loggerFor('jobs');
+  #record: JobRecord;
+  #changed = false;
+  #savedAt = performance.now();
+  #beat: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly task: JobTask,
+    record: JobRecord,
+    private readonly options: RunOptions,
+  ) {
+    this.#record = record;
+  }
+
+  get signal(): AbortSignal {
+    return this.#interruption.signal;
+  }
+
+  get record(): JobRecord {
+    return this.#record;
+  }
+
+  interrupt(why: JobInterruption['why']): void {
+    this.#interruption.abort(new JobInterruption(why));
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.tick(), BEAT_MS);
+    this.#timer.unref();
+  }
+
+  /** Resolves when nothing is being written any more. Never rejects. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beat;
+  }
+
+  advance(progress: Partial<JobProgress>): void {
+    this.change({ progress: { ...this.#record.progress, ...progress } });
+  }
+
+  note(manifest: Partial<JobManifest>): void {
+    this.change({ manifest: { ...this.#record.manifest, ...manifest } as JobManifest });
+  }
+
+  async checkpoint(manifest: Partial<JobManifest>): Promise<void> {
+    this.note(manifest);
+    await this.#beat;
+    await this.task.store.save(this.#record, { durable: true });
+  }
+
+  async assertOurs(): Promise<void> {
+    await this.#beat;
+    await this.look();
+    this.signal.throwIfAborted();
+  }
+
+  private change(changes: Partial<JobRecord>): void {
+    this.#record = { ...this.#record, ...changes, updatedAt: new Date() };
+    this.#changed = true;
+  }
+
+  private tick(): void {
+    this.#beat ??= this.beat().finally(() => {
+      this.#beat = null;
+    });
+  }
+
+  /** Never rejects: a record that cannot be written must not stop the job. */
+  private async beat(): Promise<void> {
+    try {
+      await this.look();
+      const due = performance.now() - this.#savedAt >= this.options.heartbeatMs;
+      if (this.signal.aborted || !(this.#changed || due)) return;
+      if (due) this.change({});
+      this.#changed = false;
+      this.options.onProgress(this.#record);
+      await this.task.store.save(this.#record, { durable: this.task.isJournaled });
+      this.#savedAt = performance.now();
+    } catch (error) {
+      this.#log.debug('job record was not updated', { job: this.#record.id, err: error });
+    }
+  }
+
+  /** Whether the job is still to be run, and by us. */
+  private async look(): Promise<void> {
+    const { store, isCancellable } = this.task;
+    const { id } = this.#record;
+    if (isCancellable && (await store.isCancelRequested(id))) this.interrupt('cancelled');
+    const owner = (await store.read(id))?.owner;
+    if (owner && owner.node !== this.options.owner.node) this.interrupt('overtaken');
+  }
+}

@@ -1,0 +1,270 @@
+import { loggerFor } from '../../observability/logger.js';
+import { Beneath } from '../../native/beneath.js';
+import { calls } from '../../native/calls.js';
+import { Errno, isErrno } from '../../native/errno.js';
+import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
+import type { VFolderId } from '../ids/vfolder-id.js';
+import type { Volume } from '../volume.js';
+import { parseJobId, type JobId } from './job.js';
+import { decodeRecord, encodeRecord } from './job-json.js';
+import { lockDirectory, lockFile, NO_LOCK, type JobLock, type LockOutcome } from './job-lock.js';
+import type { JobRecord } from './job-record.js';
+import { listAll } from './listing.js';
+
+const DIRECTORY = Buffer.from(`${PROXY_DIRECTORY}/jobs`);
+const RECORD_SUFFIX = '.json';
+const TEMPORARY = /^\..*\.tmp$/;
+const RECORD_MODE = 0o600;
+/** Records read at a time when all are asked for. */
+const READ_AHEAD = 8;
+/** From this age on a temporary file has no writer any more. */
+const STALE_TEMPORARY_MS = 3_600_000;
+
+const log = loggerFor('jobs');
+let temporaries = 0;
+
+/**
+ * The records of one volume's jobs: `<volume>/.storage-proxy/jobs/<id>.json`, beside them `<id>.lock` while
+ * somebody runs the job, `<id>.cancel` when it is to be stopped, and a link for the destination of each clone.
+ * The noop volume keeps none. Rejects with SystemError, or UNAVAILABLE when the volume is not usable.
+ */
+export class JobStore {
+  constructor(readonly volume: Volume) {}
+
+  /** Replaces the record whole. `durable`: it is on stable storage when this resolves. */
+  async save(record: JobRecord, { durable }: { durable: boolean }): Promise<void> {
+    await this.inDirectory(async (directory) => {
+      const text = Buffer.from(encodeRecord(record));
+      await replaceFile(directory, recordName(record.id), text, durable);
+    });
+  }
+
+  /** `undefined` when there is none, or none that can be read. */
+  async read(id: JobId): Promise<JobRecord | undefined> {
+    const text = await this.inDirectory(
+      (directory) => ignoreMissing(readText(directory, recordName(id))),
+      { make: false },
+    );
+    if (text === undefined) return undefined;
+    const record = decodeRecord(text, this.volume.name);
+    if (record === undefined) log.warn('job record cannot be read', { job: id });
+    return record?.id === id ? record : undefined;
+  }
+
+  /** The ids of all records. */
+  async ids(): Promise<JobId[]> {
+    return (await this.names())
+      .filter((name) => name.endsWith(RECORD_SUFFIX))
+      .map((name) => parseJobId(name.slice(0, -RECORD_SUFFIX.length)))
+      .filter((id) => id !== undefined);
+  }
+
+  /** Those of the records that can be read, in no order. */
+  async readAll(ids: readonly JobId[]): Promise<JobRecord[]> {
+    const pending = [...ids];
+    const records: JobRecord[] = [];
+    const reader = async (): Promise<void> => {
+      for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+        const record = await this.read(id);
+        if (record) records.push(record);
+      }
+    };
+    await Promise.all(Array.from({ length: READ_AHEAD }, reader));
+    return records;
+  }
+
+  /** Takes the lock that whoever runs the job holds. */
+  async lock(id: JobId): Promise<LockOutcome> {
+    const lock = await this.inDirectory((directory) => lockFile(directory, lockName(id)));
+    return lock ?? 'gone';
+  }
+
+  /** For whoever looks through the whole volume, which one worker at a time is enough for; `null` when one does. */
+  async lockForScan(): Promise<JobLock | null> {
+    const outcome = await this.volume.io(async () => {
+      using root = await this.volume.openRoot();
+      return await lockDirectory(root, DIRECTORY);
+    });
+    if (outcome === 'held') return null;
+    // Nothing was recorded here yet: there is nothing to lock, and hardly anything to scan.
+    return outcome === 'gone' ? NO_LOCK : outcome;
+  }
+
+  /** Leaves the wish that the job be stopped, for whoever runs it now or later. */
+  async requestCancel(id: JobId): Promise<void> {
+    await this.inDirectory(async (directory) => {
+      const marker = await directory.openFile(cancelName(id), {
+        write: true,
+        create: 'if-missing',
+        mode: RECORD_MODE,
+      });
+      await marker.close();
+      await directory.syncDirectory();
+    });
+  }
+
+  async isCancelRequested(id: JobId): Promise<boolean> {
+    const marker = await this.inDirectory(
+      (directory) => ignoreMissing(directory.lstat(cancelName(id))),
+      { make: false },
+    );
+    return marker !== undefined;
+  }
+
+  /** Removes what only a running job needs. The caller holds the lock, which this makes void. */
+  async tidy(id: JobId): Promise<void> {
+    await this.unlink(cancelName(id), lockName(id));
+  }
+
+  /** Forgets the job. */
+  async remove(id: JobId): Promise<void> {
+    await this.unlink(cancelName(id), lockName(id), recordName(id));
+  }
+
+  /** Removes temporary files whose writer died. */
+  async sweepTemporaries(now = Date.now()): Promise<void> {
+    const names = (await this.names()).filter((name) => TEMPORARY.test(name));
+    const deadline = BigInt(now - STALE_TEMPORARY_MS) * 1_000_000n;
+    for (const name of names.map((name) => Buffer.from(name))) {
+      await this.inDirectory(async (directory) => {
+        const stat = await ignoreMissing(directory.lstat(name));
+        if (stat && stat.mtimeNs < deadline) await ignoreMissing(directory.unlink(name));
+      });
+    }
+  }
+
+  /**
+   * Reserves the destination of a clone, so that a repeated request finds the job of the first: the id of
+   * whose it is, `id` when the reservation succeeded.
+   */
+  async claimDestination(destination: VFolderId, id: JobId): Promise<JobId> {
+    const name = claimName(destination);
+    const holder = await this.inDirectory(async (directory) => {
+      try {
+        await calls.symlinkat(Buffer.from(id), directory.fd, name);
+        await directory.syncDirectory();
+        return id;
+      } catch (error) {
+        if (!isErrno(error, Errno.EEXIST)) throw error;
+        return (await ignoreMissing(directory.readlink(name)))?.toString();
+      }
+    });
+    return holder ?? id;
+  }
+
+  /** Whose the destination is, if anybody's. */
+  async destinationClaim(destination: VFolderId): Promise<JobId | undefined> {
+    const target = await this.inDirectory(
+      (directory) => ignoreMissing(directory.readlink(claimName(destination))),
+      { make: false },
+    );
+    return target?.toString();
+  }
+
+  /** Gives the reservation back if it is `id`'s. */
+  async releaseDestination(destination: VFolderId, id: JobId): Promise<void> {
+    if ((await this.destinationClaim(destination)) === id) {
+      await this.unlink(claimName(destination));
+    }
+  }
+
+  private async names(): Promise<string[]> {
+    if (this.volume.isNoop) return [];
+    const names: string[] = [];
+    for await (const entries of listAll(this.volume.strategies.trees, DIRECTORY)) {
+      names.push(...entries.map((entry) => entry.name.toString()));
+    }
+    return names;
+  }
+
+  private async unlink(...names: Buffer[]): Promise<void> {
+    await this.inDirectory(
+      async (directory) => {
+        for (const name of names) await ignoreMissing(directory.unlink(name));
+      },
+      { make: false },
+    );
+  }
+
+  /** `undefined` when the directory is missing and not to be made, and for the noop volume. */
+  private async inDirectory<T>(
+    work: (directory: Beneath) => Promise<T>,
+    { make = true } = {},
+  ): Promise<T | undefined> {
+    if (this.volume.isNoop) return undefined;
+    return await this.volume.io(async () => {
+      using root = await this.volume.openRoot();
+      using directory = await openDirectory(root, make);
+      return directory && (await work(directory));
+    });
+  }
+}
+
+async function openDirectory(root: Beneath, make: boolean): Promise<Beneath | undefined> {
+  const directory = await ignoreMissing(root.descend(DIRECTORY));
+  if (directory || !make) return directory;
+  try {
+    await root.mkdirs(DIRECTORY, PRIVATE_MODE, PRIVATE_MODE);
+    await root.syncDirectory(Buffer.from(PROXY_DIRECTORY));
+    await root.syncDirectory();
+  } catch (error) {
+    if (!isErrno(error, Errno.EEXIST)) throw error;
+  }
+  return await root.descend(DIRECTORY);
+}
+
+async function replaceFile(
+  directory: Beneath,
+  name: Buffer,
+  content: Buffer,
+  durable: boolean,
+): Promise<void> {
+  temporaries += 1;
+  const temporary = Buffer.from(`.${name.toString()}.${process.pid}.${temporaries}.tmp`);
+  try {
+    const file = await directory.openFile(temporary, {
+      write: true,
+      create: 'exclusive',
+      mode: RECORD_MODE,
+    });
+    try {
+      await file.write([content], 0);
+      if (durable) await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await directory.rename(temporary, name);
+  } catch (error) {
+    await directory.unlink(temporary).catch(() => undefined);
+    throw error;
+  }
+  if (durable) await directory.syncDirectory();
+}
+
+async function readText(directory: Beneath, name: Buffer): Promise<string> {
+  const file = await directory.openFile(name);
+  try {
+    const buffer = Buffer.alloc(file.stat.size);
+    return buffer.toString('utf8', 0, await file.read(buffer, 0));
+  } finally {
+    await file.close();
+  }
+}
+
+async function ignoreMissing<T>(promise: Promise<T>): Promise<T | undefined> {
+  try {
+    return await promise;
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT)) return undefined;
+    throw error;
+  }
+}
+
+const recordName = (id: JobId): Buffer => Buffer.from(id + RECORD_SUFFIX);
+const lockName = (id: JobId): Buffer => Buffer.from(`${id}.lock`);
+const cancelName = (id: JobId): Buffer => Buffer.from(`${id}.cancel`);
+
+/** The scope type is no part of it: scopes of one UUID share a directory, and so do their folders. */
+function claimName({ scope, folder }: VFolderId): Buffer {
+  return Buffer.from(`clone.${scope?.pathname ?? 'unscoped'}.${folder}`);
+}

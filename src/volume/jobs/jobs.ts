@@ -1,0 +1,178 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { StorageError } from '../../errors/storage-error.js';
+import { loggerFor } from '../../observability/logger.js';
+import { VolumeRegistry } from '../volume-registry.js';
+import type { Volume } from '../volume.js';
+import { WorkerBus } from '../worker-bus.js';
+import { isEnd, jobNotFound, parseJobId, type Job, type JobId } from './job.js';
+import { JobFeed } from './job-feed.js';
+import { jobOf } from './job-record.js';
+import { JobRecovery } from './job-recovery.js';
+import { JobRunner } from './job-runner.js';
+import { JobStore } from './job-store.js';
+import { JobTasks } from './job-tasks.js';
+import { watchJob } from './job-watch.js';
+import { LeftoverIndex } from './leftover-index.js';
+
+const CANCEL_TOPIC = 'job.cancel';
+/** How long a cancellation is waited for before the answer says that it is under way. */
+const CANCEL_PATIENCE_MS = 2_000;
+
+/** The jobs of all volumes. Any worker answers for all of them: their records are on the volumes. */
+@Injectable()
+export class Jobs {
+  readonly #log = loggerFor('jobs');
+
+  constructor(
+    private readonly registry: VolumeRegistry,
+    @Inject(WorkerBus) private readonly bus: WorkerBus,
+    private readonly tasks: JobTasks,
+    private readonly runner: JobRunner,
+    private readonly recovery: JobRecovery,
+    private readonly feed: JobFeed,
+    private readonly leftovers: LeftoverIndex,
+  ) {
+    bus.subscribe(CANCEL_TOPIC, (id) => {
+      if (typeof id === 'string') this.runner.cancel(id);
+    });
+  }
+
+  /** Takes up what was left unfinished, and goes on doing so. The volumes need not be usable yet. */
+  start(): void {
+    this.recovery.start();
+  }
+
+  /** Pauses everything within `deadlineMs`; it goes on at the next start. Never rejects. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.recovery.stop();
+    await this.runner.drain(deadlineMs);
+  }
+
+  /** Those that have not ended, and those that have within the retention time; newest first. */
+  async list(): Promise<Job[]> {
+    const newest = new Map<JobId, Job>();
+    const add = (job: Job): void => {
+      const known = newest.get(job.id);
+      if (known === undefined || isNewer(job, known)) newest.set(job.id, job);
+    };
+    const perVolume = await Promise.all(this.usable().map((volume) => this.listVolume(volume)));
+    for (const job of [...perVolume.flat(), ...this.feed.all()]) add(job);
+    return [...newest.values()].toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  }
+
+  /** @throws StorageError NOT_FOUND with subject `job` */
+  async get(text: string): Promise<Job> {
+    const id = parseJobId(text);
+    const job = id === undefined ? undefined : await this.find(id);
+    if (job === undefined) throw jobNotFound(text);
+    return job;
+  }
+
+  /**
+   * Stops the job. When it runs, that takes a moment; the job comes back as it is after at most two seconds.
+   * A job that was cancelled before stays so.
+   *
+   * @throws StorageError NOT_FOUND with subject `job`; IN_PROGRESS when it has ended, or is the deletion of a
+   *   vfolder, which is past its point of no return from the start
+   */
+  async cancel(text: string): Promise<Job> {
+    const job = await this.get(text);
+    if (job.state === 'cancelled') return job;
+    if (isEnd(job.state)) throw notCancellable('the job has ended');
+    if (job.kind === 'delete_vfolder') {
+      throw notCancellable('the deletion of a vfolder cannot be stopped');
+    }
+    const store = new JobStore(this.registry.get(job.volume));
+    // Without room for the marker, the worker that runs the job still hears of it.
+    await store.requestCancel(job.id).catch((error: unknown) => {
+      this.#log.warn('cancellation is not recorded', { job: job.id, err: error });
+    });
+    const settled = this.untilEnd(job.id);
+    this.bus.publish(CANCEL_TOPIC, job.id);
+    const record = await store.read(job.id);
+    // In case nobody looks after it just now; whoever does holds its lock.
+    if (record && !this.runner.has(job.id)) this.runner.submit(this.tasks.of(record));
+    await settled;
+    return await this.get(job.id);
+  }
+
+  /**
+   * The job as it is, then whenever it changes, until its end, which comes last. Views may be skipped when
+   * they come faster than they are taken.
+   *
+   * @throws StorageError NOT_FOUND with subject `job`, when the first view is asked for
+   */
+  async *watch(text: string, signal?: AbortSignal): AsyncGenerator<Job, void, undefined> {
+    const { id } = await this.get(text);
+    yield* watchJob(id, {
+      feed: this.feed,
+      find: () => this.find(id),
+      ...(signal ? { signal } : {}),
+    });
+  }
+
+  private async find(id: JobId): Promise<Job | undefined> {
+    const here = this.runner.find(id);
+    if (here) return here;
+    const heard = this.feed.heard(id);
+    const records = await Promise.all(this.usable().map((volume) => this.readQuietly(volume, id)));
+    const recorded = records.find((record) => record !== undefined);
+    if (recorded && heard) return isNewer(heard, recorded) ? heard : recorded;
+    return recorded ?? heard ?? (await this.findLeftover(id));
+  }
+
+  private async findLeftover(id: JobId): Promise<Job | undefined> {
+    const found = await Promise.all(this.usable().map((volume) => this.deletions(volume)));
+    return found.flat().find((job) => job.id === id);
+  }
+
+  private async listVolume(volume: Volume): Promise<Job[]> {
+    try {
+      const store = new JobStore(volume);
+      const records = await store.readAll(await store.ids());
+      const recorded = new Set(records.map(({ id }) => id));
+      const others = await this.deletions(volume);
+      return [...records.map(jobOf), ...others.filter(({ id }) => !recorded.has(id))];
+    } catch (error) {
+      this.#log.warn('jobs of a volume cannot be listed', { volume: volume.name, err: error });
+      return [];
+    }
+  }
+
+  private async deletions(volume: Volume): Promise<readonly Job[]> {
+    return await this.leftovers.deletions(volume).catch(() => []);
+  }
+
+  private async readQuietly(volume: Volume, id: JobId): Promise<Job | undefined> {
+    const record = await new JobStore(volume).read(id).catch(() => undefined);
+    return record && jobOf(record);
+  }
+
+  private usable(): Volume[] {
+    return this.registry.all().filter((volume) => volume.isUsable);
+  }
+
+  private async untilEnd(id: JobId): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, CANCEL_PATIENCE_MS);
+      const unwatch = this.feed.watch(id, (job) => {
+        if (isEnd(job.state)) done();
+      });
+      function done(): void {
+        clearTimeout(timer);
+        unwatch();
+        resolve();
+      }
+    });
+  }
+}
+
+/** An end is newer than everything else, whatever the clocks of the workers' hosts say. */
+function isNewer(job: Job, than: Job): boolean {
+  if (isEnd(job.state) !== isEnd(than.state)) return isEnd(job.state);
+  return job.updatedAt > than.updatedAt;
+}
+
+function notCancellable(message: string): StorageError {
+  return new StorageError('IN_PROGRESS', message, { subject: 'job' });
+}
