@@ -1,0 +1,128 @@
+import { Server } from '@tus/server';
+import type { Uploads } from '../../volume/uploads/uploads.js';
+import { badOffsetHeader, fromTusError } from './tus-errors.js';
+import { TusExchanges, type TusExchange } from './tus-exchange.js';
+import { UploadLocker, UploadStore } from './tus-store.js';
+
+/** What the library is told it was asked; it looks at no part of it. */
+const URL_SHOWN = 'http://localhost/upload';
+const OFFSET_BODY = 'application/offset+octet-stream';
+const OFFSET = /^\d{1,16}$/;
+
+/** Request headers the library may see; others, such as odd forwarding headers, would only make it refuse. */
+const SHOWN = [
+  'content-length',
+  'upload-length',
+  'upload-defer-length',
+  'upload-metadata',
+  'upload-concat',
+];
+/** Answer headers that are the protocol's; the rest (its own CORS policy) is ours to say. */
+const PASSED = [
+  'cache-control',
+  'location',
+  'tus-extension',
+  'tus-max-size',
+  'tus-resumable',
+  'tus-version',
+  'upload-offset',
+];
+
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** An answer without a body. */
+export interface TusAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * The only place that knows `@tus/server`. The library owns the protocol; it is shown a request without a
+ * body, since its own body path costs several stream layers, and every error it answers is thrown instead,
+ * so that uploads fail in the product's one error shape.
+ */
+export class TusAdapter {
+  readonly #exchanges = new TusExchanges();
+  readonly #server: Server;
+
+  constructor(uploads: Uploads) {
+    const exchanges = this.#exchanges;
+    this.#server = new Server({
+      path: '/upload',
+      datastore: new UploadStore(exchanges),
+      locker: new UploadLocker(uploads, exchanges),
+      maxSize: uploads.maxSizeBytes,
+      getFileIdFromRequest: () => exchanges.current.request.session,
+      namingFunction: () => exchanges.current.request.session,
+      generateUrl: () => exchanges.current.location,
+      onResponseError: (_request, error) => {
+        exchanges.current.failure ??= error;
+        return undefined;
+      },
+    });
+  }
+
+  /** What an uploader, or a browser before it, asks about the server. */
+  async options(): Promise<TusAnswer> {
+    const answer = await this.#server.handleWeb(new Request(URL_SHOWN, { method: 'OPTIONS' }));
+    return { status: 200, headers: passed(answer.headers) };
+  }
+
+  /**
+   * Answers one request.
+   *
+   * @throws StorageError whatever `Uploads.open` and `OpenUpload.receive` throw; OFFSET_MISMATCH; TOO_LARGE; INVALID_ARGUMENT
+   */
+  async handle(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
+    const shown = shownHeaders(exchange, headers);
+    const request = new Request(URL_SHOWN, { method: exchange.method, headers: shown });
+    const answer = await this.#exchanges.run(exchange, () => this.#server.handleWeb(request));
+    if (answer.status >= 400) {
+      const failure = exchange.failure ?? {
+        status_code: answer.status,
+        body: await answer.text(),
+      };
+      throw fromTusError(failure, exchange, shown.get('upload-offset') ?? undefined);
+    }
+    return { status: answer.status, headers: answerHeaders(exchange, answer.headers) };
+  }
+}
+
+/** The protocol lets our clients leave out what tus itself requires (protocol section 4.5). */
+function shownHeaders({ method }: TusExchange, given: RequestHeaders): Headers {
+  const shown = new Headers({ 'tus-resumable': '1.0.0' });
+  for (const name of SHOWN) {
+    const value = given[name];
+    if (typeof value === 'string') shown.set(name, value);
+  }
+  if (method === 'PATCH') {
+    shown.set('content-type', OFFSET_BODY);
+    shown.set('upload-offset', offsetOf(given['upload-offset']));
+    shown.delete('upload-length');
+  } else if (given['content-type'] === OFFSET_BODY) {
+    shown.set('content-type', OFFSET_BODY);
+  }
+  return shown;
+}
+
+function offsetOf(header: string | string[] | undefined): string {
+  const text = Array.isArray(header) ? header.join(', ') : header?.trim();
+  if (text === undefined || !OFFSET.test(text)) throw badOffsetHeader(text);
+  return String(Number(text));
+}
+
+function answerHeaders({ method, request }: TusExchange, given: Headers): Record<string, string> {
+  const headers = passed(given);
+  headers['cache-control'] = 'no-store';
+  if (method !== 'POST') headers['upload-length'] = String(request.sizeBytes);
+  return headers;
+}
+
+function passed(given: Headers): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const name of PASSED) {
+    const value = given.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return headers;
+}

@@ -1,0 +1,111 @@
+import { Controller, Head, Options, Patch, Post, Query, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Operation } from '../../http/operation.decorator.js';
+import { VolumeService } from '../../volume/volume.service.js';
+import { UploadQueryDto } from '../dto/upload-query.dto.js';
+import { discardBody } from './discard-body.js';
+import { TusAdapter, type TusAnswer } from './tus-adapter.js';
+import type { TusMethod } from './tus-exchange.js';
+import { uploadRequest } from './upload-request.js';
+
+/** Resumable uploads: tus 1.0.0 on one URL, whose token says which upload is meant. */
+@Controller('upload')
+export class UploadController {
+  private readonly tus: TusAdapter;
+
+  constructor(private readonly volumes: VolumeService) {
+    this.tus = new TusAdapter(volumes.uploads);
+  }
+
+  @Options()
+  @Operation('upload.options', {
+    summary: 'Ask what the upload endpoint can do',
+    description:
+      'Answers with the tus version and extensions and the largest file accepted. Needs no token; browsers ask this before every upload from another origin.',
+  })
+  async options(@Res() reply: FastifyReply): Promise<void> {
+    send(reply, await this.tus.options());
+  }
+
+  @Head()
+  @Operation('upload.head', {
+    summary: 'Ask how far an upload has come',
+    description:
+      '`Upload-Offset` counts bytes that are on stable storage: continue with a PATCH from there. When it equals `Upload-Length` the file is in place. A request that holds the upload at this moment is asked to let go first.',
+    body: 'stream',
+  })
+  async head(
+    @Query() query: UploadQueryDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.exchange('HEAD', query, request, reply);
+  }
+
+  @Patch()
+  @Operation('upload.patch', {
+    summary: 'Send the next bytes of an upload',
+    description:
+      'The body is appended at `Upload-Offset`, which has to be where the upload stands. `204` means that every byte up to the answered offset survives a crash or power failure; with the last one the file is put in place, replacing one that is there. What arrives of a body that breaks off is kept: ask with HEAD where to go on. Bytes beyond the declared size are refused with 413, a full quota or volume with 507.',
+    body: 'stream',
+  })
+  async patch(
+    @Query() query: UploadQueryDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.exchange('PATCH', query, request, reply);
+  }
+
+  @Post()
+  @Operation('upload.create', {
+    summary: 'Begin an upload the way tus clients with an endpoint do',
+    description:
+      'The upload exists since its token was issued; this confirms its size, which `Upload-Length` must repeat, and answers with a `Location` that leads to this same URL. A body of type `application/offset+octet-stream` is taken as the first bytes. With `X-HTTP-Method-Override: PATCH` or `HEAD` it is that method, for clients that cannot send it.',
+    body: 'stream',
+  })
+  async create(
+    @Query() query: UploadQueryDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.exchange(overridden(request), query, request, reply);
+  }
+
+  private async exchange(
+    method: TusMethod,
+    query: UploadQueryDto,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<void> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    // Errors are answered by the filter; the protocol wants these two on them as well.
+    reply.raw.setHeader('tus-resumable', '1.0.0');
+    reply.raw.setHeader('cache-control', 'no-store');
+    try {
+      const grant = this.volumes.tokens.verifyUpload(query.token);
+      const exchange = {
+        method,
+        request: uploadRequest(grant, query.dst_dir),
+        body: request.raw,
+        location: request.url.slice(request.url.indexOf('?')),
+        signal: gone.signal,
+      };
+      send(reply, await this.tus.handle(exchange, request.headers));
+    } catch (error) {
+      discardBody(request.raw);
+      throw error;
+    }
+  }
+}
+
+/** tus core protocol, X-HTTP-Method-Override: the header "MUST be interpreted as the request's method". */
+function overridden(request: FastifyRequest): TusMethod {
+  const method = request.headers['x-http-method-override'];
+  return method === 'PATCH' || method === 'HEAD' ? method : 'POST';
+}
+
+function send(reply: FastifyReply, { status, headers }: TusAnswer): void {
+  void reply.code(status).headers(headers).send();
+}
