@@ -1,0 +1,214 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Entry, ScannedEntry } from '../../contract/entry.js';
+import { decodeEntries, decodeScannedEntries } from '../entry-codec.js';
+import {
+  asNobody,
+  countDescriptors,
+  drain,
+  makeDeepTree,
+  makeScratch,
+  openDirectory,
+  removeScratch,
+} from '../testing/tree.js';
+import { Pace } from '../walk.js';
+import { list } from './list.js';
+import { scan } from './scan.js';
+import { usage } from './usage.js';
+
+const ODD_NAMES = [
+  Buffer.from('with\nnewline'),
+  Buffer.from(' space '),
+  Buffer.from([0xff, 0xfe, 0x80]),
+  Buffer.from('é'.repeat(127) + 'x'),
+  Buffer.from('...'),
+];
+
+describe('walks that read', () => {
+  let top: string;
+  const at = (...parts: string[]): string => path.join(top, ...parts);
+
+  beforeEach(() => {
+    top = makeScratch();
+  });
+  afterEach(() => removeScratch(top));
+
+  function writeOddNames(): void {
+    for (const name of ODD_NAMES)
+      fs.writeFileSync(Buffer.concat([Buffer.from(top + '/'), name]), 'x');
+  }
+
+  const sorted = (names: readonly Buffer[]): string[] =>
+    names.map((name) => name.toString('hex')).toSorted();
+
+  describe('list', () => {
+    const listing = (
+      limit = 0,
+      cursor?: string,
+    ): { entries: Entry[]; nextCursor: string | undefined } => {
+      const { result, batches } = drain(list(openDirectory(top), limit, cursor, new Pace()));
+      return { entries: batches.flatMap(decodeEntries), nextCursor: result };
+    };
+
+    it('shows every kind of entry by its own stat', () => {
+      fs.mkdirSync(at('directory'), { mode: 0o750 });
+      fs.writeFileSync(at('file'), 'content', { mode: 0o640 });
+      fs.symlinkSync('../nowhere', at('link'));
+      execFileSync('mkfifo', [at('fifo')]);
+      fs.utimesSync(at('file'), 1_000_000.5, 1_000_000.25);
+      const { entries, nextCursor } = listing();
+      const byName = new Map(entries.map((entry) => [entry.name.toString(), entry]));
+      expect(nextCursor).toBeUndefined();
+      expect([...byName.keys()].toSorted()).toEqual(['directory', 'fifo', 'file', 'link']);
+      expect(byName.get('directory')).toMatchObject({ type: 'DIRECTORY', mode: 0o40750 });
+      expect(byName.get('file')).toMatchObject({
+        type: 'FILE',
+        mode: 0o100640,
+        sizeBytes: 7,
+        mtimeNs: 1_000_000_250_000_000n,
+      });
+      expect(byName.get('file')).not.toHaveProperty('target');
+      expect(byName.get('link')).toMatchObject({
+        type: 'SYMLINK',
+        target: Buffer.from('../nowhere'),
+      });
+      expect(byName.get('fifo')).toMatchObject({ type: 'FILE' });
+    });
+
+    it('keeps names as bytes', () => {
+      writeOddNames();
+      expect(sorted(listing().entries.map(({ name }) => name))).toEqual(sorted(ODD_NAMES));
+    });
+
+    it('pages through a directory, every entry once', () => {
+      for (let index = 0; index < 25; index++) fs.writeFileSync(at(`f${index}`), '');
+      const names: string[] = [];
+      let cursor: string | undefined;
+      let pages = 0;
+      do {
+        const page = listing(10, cursor);
+        names.push(...page.entries.map(({ name }) => name.toString()));
+        cursor = page.nextCursor;
+        pages++;
+      } while (cursor !== undefined);
+      expect(pages).toBe(3);
+      expect(new Set(names).size).toBe(25);
+      expect(names).toHaveLength(25);
+    });
+
+    it('has no next page when the limit is exactly what is there', () => {
+      fs.writeFileSync(at('one'), '');
+      expect(listing(1).nextCursor).toBeUndefined();
+    });
+
+    it.each(['', 'not a cursor', '-', 'zzzzzzzzzzzzz', '../x'])(
+      'refuses %j as a cursor',
+      (cursor) => {
+        const before = countDescriptors();
+        expect(() => listing(1, cursor)).toThrow('EINVAL');
+        expect(countDescriptors()).toBe(before);
+      },
+    );
+
+    it('leaves out what vanishes while it reads', () => {
+      for (let index = 0; index < 200; index++) fs.writeFileSync(at(`f${index}`), '');
+      const walk = list(openDirectory(top), 0, undefined, new Pace());
+      walk.next();
+      fs.readdirSync(top).forEach((name) => fs.unlinkSync(at(name)));
+      const { batches } = drain(walk);
+      expect(batches.flatMap(decodeEntries).length).toBeLessThan(200);
+    });
+  });
+
+  describe('usage', () => {
+    it('counts every entry once, directories and links included, and follows nothing', () => {
+      fs.mkdirSync(at('a/b'), { recursive: true });
+      fs.writeFileSync(at('a/b/file'), Buffer.alloc(12345));
+      fs.symlinkSync('/usr', at('a/link'));
+      fs.symlinkSync('a', at('loop'));
+      const expected = Number(execFileSync('du', ['-sb', top]).toString().split('\t')[0]);
+      const { result } = drain(usage(openDirectory(top), new Pace()));
+      expect(result).toEqual({
+        fileCount: 5,
+        usedBytes: expected - fs.statSync(top).size,
+      });
+    });
+
+    it('counts a directory that may not be read, and goes on', () => {
+      fs.mkdirSync(at('closed'));
+      fs.writeFileSync(at('closed/inner'), '');
+      fs.writeFileSync(at('open'), 'x');
+      fs.chmodSync(at('closed'), 0);
+      const restricted = asNobody(() => drain(usage(openDirectory(top), new Pace())).result);
+      expect(restricted.fileCount).toBe(2);
+    });
+
+    it('walks 10,000 levels with few descriptors', () => {
+      makeDeepTree(top, 10_000);
+      const before = countDescriptors();
+      let most = 0;
+      const { result } = drain(usage(openDirectory(top), new Pace()), (step) => {
+        if (step % 50 === 0) most = Math.max(most, countDescriptors());
+      });
+      expect(result.fileCount).toBe(10_001);
+      expect(most - before).toBeLessThan(40);
+      expect(countDescriptors()).toBe(before);
+    });
+
+    it('closes its descriptors when it is ended halfway', () => {
+      makeDeepTree(top, 200);
+      const before = countDescriptors();
+      const walk = usage(openDirectory(top), new Pace());
+      walk.next();
+      expect(countDescriptors()).toBeGreaterThan(before);
+      walk.return(undefined as never);
+      expect(countDescriptors()).toBe(before);
+    });
+  });
+
+  describe('scan', () => {
+    const scanned = (omit: Buffer[] = []): ScannedEntry[] =>
+      drain(scan(openDirectory(top), omit, new Pace())).batches.flatMap(decodeScannedEntries);
+    const paths = (entries: ScannedEntry[]): string[] =>
+      entries.map((entry) => entry.path.toString());
+
+    it('meets every directory before its content, and no special file', () => {
+      fs.mkdirSync(at('a/b'), { recursive: true });
+      fs.writeFileSync(at('a/b/file'), 'x');
+      fs.symlinkSync('b', at('a/link'));
+      execFileSync('mkfifo', [at('a/fifo')]);
+      const found = paths(scanned());
+      expect(found.toSorted()).toEqual(['a', 'a/b', 'a/b/file', 'a/link']);
+      expect(found.indexOf('a')).toBeLessThan(found.indexOf('a/b'));
+      expect(found.indexOf('a/b')).toBeLessThan(found.indexOf('a/b/file'));
+    });
+
+    it('tells what is needed to open the same file later', () => {
+      fs.writeFileSync(at('file'), 'abc');
+      const { dev, ino } = fs.statSync(at('file'), { bigint: true });
+      const [entry] = scanned();
+      expect(entry).toMatchObject({ type: 'FILE', sizeBytes: 3, ino });
+      // Ours is an identity, not the kernel's number; major and minor are in it.
+      expect(entry!.dev & 0xffn).toBe(dev & 0xffn);
+    });
+
+    it('leaves names out at the top only', () => {
+      fs.mkdirSync(at('.upload/x'), { recursive: true });
+      fs.mkdirSync(at('a/.upload'), { recursive: true });
+      expect(paths(scanned([Buffer.from('.upload')])).toSorted()).toEqual(['a', 'a/.upload']);
+    });
+
+    it('keeps names as bytes', () => {
+      writeOddNames();
+      expect(sorted(scanned().map((entry) => entry.path))).toEqual(sorted(ODD_NAMES));
+    });
+
+    it('stops where a path would be too long for any call', () => {
+      makeDeepTree(top, 3000);
+      const found = scanned();
+      expect(found).toHaveLength(2048);
+      expect(Math.max(...found.map((entry) => entry.path.length))).toBe(4095);
+    });
+  });
+});
