@@ -4,7 +4,7 @@ import { StorageError } from '../errors/storage-error.js';
 import type { BodyMode } from './fastify-types.js';
 
 /** Largest JSON body, as in the reference. */
-export const BODY_LIMIT_BYTES = 1024 * 1024;
+const BODY_LIMIT_BYTES = 1024 * 1024;
 /** How much of an oversize body is read and thrown away, so that the client is there for the answer. */
 const DISCARD_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
 

@@ -6,7 +6,7 @@ import './fastify-types.js';
  * Header set C of the upload endpoint: on every answer, errors included, so that a browser can show why an
  * upload failed. `Location` is there for clients that create uploads with POST.
  */
-export const UPLOAD_CORS_HEADERS: Readonly<Record<string, string>> = {
+const UPLOAD_CORS_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-origin': '*',
   'access-control-allow-headers':
     'Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, Content-Type',

@@ -1,12 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
+import { onResponseEnd } from './response-end.js';
+import './fastify-types.js';
 
 /** Lets a listener end politely: running requests finish, clients learn to connect elsewhere. */
 export interface Drain {
   readonly draining: boolean;
   /** Requests being served now. */
   readonly active: number;
-  /** From now on answers say `Connection: close` and idle connections are closed. Idempotent. */
+  /**
+   * From now on answers say `Connection: close` and idle connections are closed; endless answers (event streams)
+   * end by themselves on `request.server.drainSignal`. Idempotent.
+   */
   begin(): void;
   /** Resolves when no request is being served, or after `timeoutMs`; tells which. */
   settled(timeoutMs: number): Promise<boolean>;
@@ -15,12 +20,13 @@ export interface Drain {
 export function installDrain(fastify: FastifyInstance): Drain {
   const responses = new Set<ServerResponse>();
   const waiting = new Set<() => void>();
-  let draining = false;
-  fastify.addHook('onRequest', (_request, reply, done) => {
+  const controller = new AbortController();
+  fastify.decorate('drainSignal', controller.signal);
+  fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = reply;
     responses.add(raw);
-    if (draining) raw.shouldKeepAlive = false;
-    raw.once('close', () => {
+    if (controller.signal.aborted) raw.shouldKeepAlive = false;
+    onResponseEnd(raw, request.raw.socket, () => {
       responses.delete(raw);
       if (responses.size === 0) waiting.forEach((settle) => settle());
     });
@@ -28,15 +34,15 @@ export function installDrain(fastify: FastifyInstance): Drain {
   });
   return {
     get draining() {
-      return draining;
+      return controller.signal.aborted;
     },
     get active() {
       return responses.size;
     },
     begin() {
-      draining = true;
       for (const response of responses) response.shouldKeepAlive = false;
       fastify.server.closeIdleConnections();
+      controller.abort();
     },
     settled: (timeoutMs) =>
       new Promise((resolve) => {

@@ -13,6 +13,10 @@ declare module 'fastify' {
     /** Refuse any query parameter. */
     noQuery?: boolean;
   }
+  interface FastifyInstance {
+    /** Aborted when the listener begins to drain; event streams end then. */
+    drainSignal: AbortSignal;
+  }
   interface FastifyRequest {
     /** Set before anything else runs. */
     storageContext: RequestContext;

@@ -1,4 +1,3 @@
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Controller, Delete, Get, Module, Post } from '@nestjs/common';
 import { ApiOkResponse } from '@nestjs/swagger';
@@ -16,6 +15,7 @@ import { buildOpenApi } from './openapi.js';
 import { Operation } from './operation.decorator.js';
 import { createPlaneApp, type PlaneApp } from './plane-app.js';
 import { Parameters } from './query-or-body.js';
+import { send } from './testing/http-client.js';
 
 const doc = { summary: 'Summary', description: 'Description.' };
 
@@ -84,7 +84,7 @@ let plane: PlaneApp;
 let document: ReturnType<typeof buildOpenApi>;
 
 beforeAll(async () => {
-  configureLogging({ level: 'CRITICAL' });
+  configureLogging({ level: 'fatal' });
   plane = await createPlaneApp(TestModule, { plane: 'manager' });
   document = buildOpenApi(plane.app, {
     plane: 'manager',
@@ -99,22 +99,8 @@ beforeAll(async () => {
 
 afterAll(() => plane.app.close());
 
-function get(
-  path: string,
-): Promise<{ status: number; text: string; headers: IncomingHttpHeaders }> {
-  const { port } = plane.app.getHttpServer().address() as AddressInfo;
-  return new Promise((resolve, reject) => {
-    httpRequest({ port, path, agent: false }, (response) => {
-      let text = '';
-      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-      response.on('end', () =>
-        resolve({ status: response.statusCode!, text, headers: response.headers }),
-      );
-    })
-      .on('error', reject)
-      .end();
-  });
-}
+const get = (path: string) =>
+  send((plane.app.getHttpServer().address() as AddressInfo).port, 'GET', path);
 
 type Json = Record<string, never>;
 const at = (...path: (string | number)[]): unknown =>

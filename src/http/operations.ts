@@ -20,7 +20,7 @@ export type OperationGroup =
   | 'upload';
 
 /** The middle word of `error_code`; managers know only these. */
-export type ErrorVerb =
+type ErrorVerb =
   'generic' | 'create' | 'access' | 'read' | 'update' | 'purge' | 'list-query' | 'start';
 
 export interface OperationSpec {

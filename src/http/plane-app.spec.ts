@@ -1,5 +1,3 @@
-import { connect } from 'node:net';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Controller, Delete, Get, HttpCode, Module, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,6 +7,7 @@ import { LenientBool, LenientInt, ParsedList, Text } from './dto-decorators.js';
 import { Operation } from './operation.decorator.js';
 import { createPlaneApp, type PlaneApp } from './plane-app.js';
 import { Parameters } from './query-or-body.js';
+import { send as request, sendRaw } from './testing/http-client.js';
 
 const doc = { summary: 's', description: 'd' };
 
@@ -91,18 +90,11 @@ class TestController {
 @Module({ controllers: [TestController] })
 class TestModule {}
 
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  text: string;
-  json: Record<string, unknown>;
-}
-
 let plane: PlaneApp;
 let port: number;
 
 beforeAll(async () => {
-  configureLogging({ level: 'CRITICAL' });
+  configureLogging({ level: 'fatal' });
   plane = await createPlaneApp(TestModule, { plane: 'manager', basePath: '/storage' });
   await plane.app.listen(0, '127.0.0.1');
   port = (plane.app.getHttpServer().address() as AddressInfo).port;
@@ -110,43 +102,13 @@ beforeAll(async () => {
 
 afterAll(() => plane.app.close());
 
-function send(
+const send = (
   method: string,
   path: string,
   body?: string | Buffer,
-  headers: Record<string, string> = {},
-): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) };
-    const request = httpRequest(
-      { port, method, path, headers: { ...length, ...headers }, agent: false },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          const json = /json/.test(response.headers['content-type'] ?? '')
-            ? (JSON.parse(text || '{}') as Record<string, unknown>)
-            : {};
-          resolve({ status: response.statusCode!, headers: response.headers, text, json });
-        });
-      },
-    );
-    request.on('error', reject);
-    request.end(body);
-  });
-}
-
-function raw(text: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let answer = '';
-    const socket = connect(port, '127.0.0.1', () => socket.write(text));
-    socket.on('data', (chunk) => (answer += chunk.toString()));
-    socket.on('close', () => resolve(answer));
-    socket.on('error', reject);
-  });
-}
+  headers?: Record<string, string>,
+) => request(port, method, path, { body, headers });
+const raw = (text: string) => sendRaw(port, text);
 
 describe('parameters', () => {
   const usage = (body?: string, headers?: Record<string, string>) =>

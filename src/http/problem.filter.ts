@@ -6,6 +6,9 @@ import './fastify-types.js';
 
 const log = loggerFor('http');
 
+/** How long a refused request may go on sending its body. */
+const REST_TIMEOUT_MS = 5_000;
+
 /**
  * The only exception filter. Nest routes everything through it: what handlers throw, what Fastify's
  * hooks and parsers report, and requests that match no route. Logs once, answers once.
@@ -22,13 +25,16 @@ export class ProblemFilter implements ExceptionFilter {
 export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { operation } = request.routeOptions.config;
   const problem = toProblem(error, { operation, requestId: request.id });
+  // Absent when the router itself refused the URL, before any hook ran.
   if (request.storageContext) request.storageContext.errorCode = problem.body.error_code;
+  else reply.raw.setHeader('x-request-id', request.id);
   logProblem(error, problem, request);
   if (reply.raw.headersSent) {
     // Anything appended now would become part of a file. A broken connection is what a client notices.
     request.raw.socket.destroy();
     return;
   }
+  if (!request.raw.complete) limitRest(request, reply);
   const text = JSON.stringify(problem.body);
   if (reply.sent) {
     // Taken over by the handler, who failed before writing anything.
@@ -40,6 +46,20 @@ export function answerProblem(error: unknown, request: FastifyRequest, reply: Fa
     return;
   }
   void reply.code(problem.status).headers(problem.headers).serializer(String).send(text);
+}
+
+/**
+ * Node reads and drops the rest of a body that nobody wants, which lets the client see the answer, but
+ * would go on for the whole of a huge upload.
+ */
+function limitRest(request: FastifyRequest, reply: FastifyReply): void {
+  const { socket } = request.raw;
+  reply.raw.once('finish', () => {
+    const timer = setTimeout(() => {
+      if (!request.raw.complete) socket.destroy();
+    }, REST_TIMEOUT_MS);
+    timer.unref();
+  });
 }
 
 function logProblem(error: unknown, problem: Problem, request: FastifyRequest): void {

@@ -55,18 +55,18 @@ export function toProblem(error: unknown, context: ProblemContext = {}): Problem
 }
 
 /** `error_code` of a row for an operation. */
-export function errorCodeOf(row: ProblemRow, operation: Operation | undefined): string {
+function errorCodeOf(row: ProblemRow, operation: Operation | undefined): string {
   const verb = operation === undefined ? 'generic' : operationSpec(operation).verb;
   return row.errorCode.replace('{verb}', verb);
 }
 
 /** The full `type` URI of a row. */
-export function problemType(row: ProblemRow): string {
+function problemType(row: ProblemRow): string {
   return TYPE_BASE + row.type;
 }
 
 /** The `Content-Type` of a row's answer. */
-export function problemMediaType(row: ProblemRow): string {
+function problemMediaType(row: ProblemRow): string {
   return row.shape === 'problem' ? 'application/problem+json' : 'application/json';
 }
 
@@ -112,8 +112,7 @@ function problemBody(
 function outsideMessage(row: ProblemRow, error: StorageError): string | undefined {
   const { vfid, subpath, paths } = error.details;
   const path = subpath ?? paths?.[0];
-  if (row.type !== 'storage/subpath/invalid' || vfid === undefined || path === undefined) {
-    return undefined;
-  }
+  const isPlain = row.type === 'storage/subpath/invalid' && row.msg === undefined;
+  if (!isPlain || vfid === undefined || path === undefined) return undefined;
   return `Invalid Subpath (vfid=${vfid}, relpath=${path})`;
 }

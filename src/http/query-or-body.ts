@@ -10,7 +10,7 @@ import { memberKinds, type MemberKind } from './member-kinds.js';
  *
  * @throws StorageError INVALID_ARGUMENT (subject `request`) on a conflict, or a body that is not an object
  */
-export function mergeParameters(
+function mergeParameters(
   query: Readonly<Record<string, unknown>>,
   body: unknown,
   kinds: ReadonlyMap<string, MemberKind>,

@@ -7,6 +7,7 @@ import { observeRequest } from '../observability/metrics.js';
 import { redact } from '../observability/redact.js';
 import { runInRequest, type RequestContext } from '../observability/request-context.js';
 import type { Plane } from './operations.js';
+import { onResponseEnd } from './response-end.js';
 import './fastify-types.js';
 
 const log = loggerFor('access');
@@ -44,20 +45,13 @@ export function installRequestTracking(fastify: FastifyInstance, plane: Plane): 
 function trackEnd(request: FastifyRequest, response: ServerResponse): void {
   const socket = request.raw.socket;
   const started = process.hrtime.bigint();
-  let ended = false;
-  const end = (): void => {
-    if (ended) return;
-    ended = true;
-    stopWatching();
+  onResponseEnd(response, socket, () => {
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     const { read, written } = bytesSinceLastRequest(socket);
     const context = request.storageContext;
     const bytesOut = written + context.bytesBesideNode;
     runInRequest(context, () => report(request, response, { seconds, bytesIn: read, bytesOut }));
-  };
-  response.once('close', end);
-  // The response of a pipelined request never closes when the connection breaks before its turn.
-  const stopWatching = onSocketClose(socket, end);
+  });
 }
 
 interface Totals {
@@ -111,19 +105,4 @@ function bytesSinceLastRequest(socket: Socket): { read: number; written: number 
   const now = { read: socket.bytesRead, written: socket.bytesWritten };
   reported.set(socket, now);
   return { read: now.read - before.read, written: now.written - before.written };
-}
-
-const watchers = new WeakMap<Socket, Set<() => void>>();
-
-/** One listener a socket however many requests a keep-alive connection carries. */
-function onSocketClose(socket: Socket, callback: () => void): () => void {
-  let callbacks = watchers.get(socket);
-  if (!callbacks) {
-    const made = new Set<() => void>();
-    watchers.set(socket, made);
-    socket.once('close', () => [...made].forEach((call) => call()));
-    callbacks = made;
-  }
-  callbacks.add(callback);
-  return () => callbacks.delete(callback);
 }

@@ -39,7 +39,7 @@ const OPTIONS: ValidationPipeOptions = {
 };
 
 /** The StorageError that says which members failed and why. */
-export function invalidParameters(errors: readonly ValidationError[]): StorageError {
+function invalidParameters(errors: readonly ValidationError[]): StorageError {
   const data = reasonsOf(errors);
   return new StorageError('INVALID_ARGUMENT', `Invalid API parameters: ${sentence(data)}`, {
     subject: 'request',

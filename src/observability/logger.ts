@@ -1,41 +1,21 @@
 import { pino, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 import { redact } from './redact.js';
 import { currentRequest } from './request-context.js';
 
-/** The names of `[logging] level`, as operators of the Python proxy know them. */
-export const LOG_LEVELS = [
-  'NOTSET',
-  'TRACE',
-  'DEBUG',
-  'INFO',
-  'WARNING',
-  'ERROR',
-  'CRITICAL',
-] as const;
-export type LogLevel = (typeof LOG_LEVELS)[number];
-
-const PINO_LEVEL: Readonly<Record<LogLevel, Level>> = {
-  NOTSET: 'trace',
-  TRACE: 'trace',
-  DEBUG: 'debug',
-  INFO: 'info',
-  WARNING: 'warn',
-  ERROR: 'error',
-  CRITICAL: 'fatal',
-};
-
 export interface LoggingOptions {
-  readonly level: LogLevel;
+  readonly level: Level;
   /** `auto`: pretty on a terminal, one JSON object a line elsewhere. */
   readonly format?: 'auto' | 'json' | 'pretty';
-  /** Standard error by default, so that commands keep standard output to themselves. */
-  readonly destination?: DestinationStream;
+  /** Whether pretty lines have colours; by default on a terminal. */
+  readonly colored?: boolean | undefined;
+  /** Standard output unless given; commands that print a result there log to `stderr`. */
+  readonly destination?: DestinationStream | 'stdout' | 'stderr';
   /** Members of every line, for example the worker's number. */
   readonly base?: Readonly<Record<string, unknown>>;
 }
 
-let root = createLogger({ level: 'INFO' });
+let root = createLogger({ level: 'info' });
 /** Counts reconfigurations, so that component loggers notice them. */
 let generation = 0;
 
@@ -46,8 +26,8 @@ export function configureLogging(options: LoggingOptions): void {
 }
 
 /** Changes the level of the running process, for example on SIGHUP. */
-export function setLogLevel(level: LogLevel): void {
-  root.level = PINO_LEVEL[level];
+export function setLogLevel(level: Level): void {
+  root.level = level;
   generation += 1;
 }
 
@@ -86,11 +66,10 @@ export function loggerFor(component: string): ComponentLogger {
   };
 }
 
-/** A logger by itself; most code wants {@link loggerFor}. */
-export function createLogger(options: LoggingOptions): PinoLogger {
+function createLogger(options: LoggingOptions): PinoLogger {
   return pino(
     {
-      level: PINO_LEVEL[options.level],
+      level: options.level,
       base: { pid: process.pid, ...options.base },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -108,14 +87,19 @@ function requestFacts(): object {
 
 /** Synchronous on purpose: workers end by SIGKILL, and a line in a buffer would be lost. */
 function destinationOf(options: LoggingOptions): DestinationStream {
-  const { format = 'auto', destination } = options;
-  const pretty = format === 'pretty' || (format === 'auto' && !destination && process.stderr.isTTY);
-  if (!pretty) return destination ?? pino.destination({ fd: 2, sync: true });
-  return PinoPretty({
-    sync: true,
-    colorize: process.stderr.isTTY,
+  const { format = 'auto', destination = 'stdout' } = options;
+  const standard = destination === 'stderr' ? process.stderr : process.stdout;
+  const isTerminal = typeof destination === 'string' && standard.isTTY;
+  const sink =
+    typeof destination === 'string'
+      ? pino.destination({ fd: standard.fd, sync: true })
+      : destination;
+  if (format === 'json' || (format === 'auto' && !isTerminal)) return sink;
+  const prettify = prettyFactory({
+    colorize: options.colored ?? isTerminal,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: 'pid,plane',
-    destination: (destination as never) ?? 2,
+    singleLine: true,
   });
+  return { write: (line) => sink.write(prettify(line)) };
 }
