@@ -1,0 +1,51 @@
+import { lenientInt } from '../../grammar/lenient.js';
+import { Coerced, ParsedText, type MemberOptions } from '../../http/dto-decorators.js';
+import { QuotaScopeId } from '../../volume/ids/quota-scope-id.js';
+import { RelPath } from '../../volume/ids/relpath.js';
+import { VFolderId } from '../../volume/ids/vfolder-id.js';
+import { EXAMPLE } from './examples.js';
+
+type Some = Partial<MemberOptions>;
+
+/** A vfolder id of either generation. */
+export function VFolderIdText(options: Some = {}): PropertyDecorator {
+  return ParsedText((text) => VFolderId.parse(text), {
+    description:
+      'VFolder id: `<user|project>:<uuid>/<uuid>`, or a bare UUID for folders of the 20.09 to 22.09 generation',
+    example: EXAMPLE.vfid,
+    ...options,
+  });
+}
+
+/** A quota scope id. */
+export function QuotaScopeIdText(options: Some = {}): PropertyDecorator {
+  return ParsedText((text) => QuotaScopeId.parse(text), {
+    description: 'Quota scope id: `<user|project>:<uuid>`',
+    example: EXAMPLE.scope,
+    ...options,
+  });
+}
+
+/** A path inside the vfolder. */
+export function RelPathText(options: Some = {}): PropertyDecorator {
+  return ParsedText((text) => RelPath.parseClient(text), {
+    allowBlank: true,
+    description:
+      'POSIX path inside the vfolder, relative; `.` is the folder itself. Bytes that are not UTF-8 are the code units U+DC80 to U+DCFF',
+    example: EXAMPLE.relpath,
+    ...options,
+  });
+}
+
+/** A byte count that may be text, and may be `null` for "no limit". */
+export function LimitBytes(options: Some = {}): PropertyDecorator {
+  return Coerced(
+    (value) => {
+      const bytes = lenientInt(value);
+      if (bytes < 0) throw new Error('value should be greater than or equal to 0');
+      return bytes;
+    },
+    { anyOf: [{ type: 'integer', minimum: 0 }, { type: 'string', pattern: '^\\s*\\d+\\s*$' }] },
+    { description: 'Limit in bytes', example: 10_737_418_240, ...options },
+  );
+}

@@ -1,0 +1,112 @@
+import { Controller, HttpCode, Post, Res } from '@nestjs/common';
+import {
+  ApiAcceptedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiResponse,
+  ApiTags,
+} from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Operation } from '../http/operation.decorator.js';
+import { Parameters } from '../http/query-or-body.js';
+import { VolumeService } from '../volume/volume.service.js';
+import {
+  DeleteFilesDto,
+  FileDto,
+  FileListDto,
+  MkdirAnswerDto,
+  MkdirDto,
+  MoveDto,
+  RenameDto,
+} from './dto/file.dto.js';
+import { JobStartedDto, StatusOkDto } from './dto/folder.dto.js';
+import { entryDto, mkdirAnswer } from './file-answers.js';
+
+@ApiTags('files')
+@Controller('folder/file')
+export class FilesController {
+  constructor(private readonly volumes: VolumeService) {}
+
+  @Post('mkdir')
+  @Operation('file.mkdir', {
+    summary: 'Make directories',
+    description:
+      'Scoped ids: each path is tried and reported; 200 when all were made, 207 when some were, 422 when none was. Bare ids: 204, or the first failure.',
+  })
+  @ApiOkResponse({ type: MkdirAnswerDto, description: 'All were made' })
+  @ApiResponse({ status: 207, type: MkdirAnswerDto, description: 'Some failed' })
+  @ApiResponse({ status: 422, type: MkdirAnswerDto, description: 'All failed' })
+  @ApiNoContentResponse({ description: 'Bare id: all were made' })
+  async mkdir(
+    @Parameters() { ref, relpath, parents, exist_ok }: MkdirDto,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<MkdirAnswerDto | undefined> {
+    const items = await this.volumes.files.mkdir(ref, relpath, { parents, existOk: exist_ok });
+    const { status, body } = mkdirAnswer(ref.id, items);
+    void reply.status(status);
+    return body;
+  }
+
+  @Post('list')
+  @HttpCode(200)
+  @Operation('file.list', {
+    summary: 'List a directory',
+    description:
+      'Not recursive, in directory order, at most `scandir-limit` entries; `truncated` tells when some were left out. Links are shown, not followed. Running uploads are hidden.',
+  })
+  @ApiOkResponse({ type: FileListDto })
+  async list(@Parameters() { ref, relpath }: FileDto): Promise<FileListDto> {
+    const { entries, truncated } = await this.volumes.files.list(ref, relpath);
+    return { items: entries.map(entryDto), truncated };
+  }
+
+  @Post('rename')
+  @HttpCode(204)
+  @Operation('file.rename', {
+    summary: 'Rename an entry',
+    description:
+      'Changes the last component of its path. An existing file of the new name is replaced, as rename(2) does.',
+  })
+  @ApiNoContentResponse({ description: 'The entry has its new name' })
+  async rename(@Parameters() { ref, relpath, new_name }: RenameDto): Promise<void> {
+    await this.volumes.files.rename(ref, relpath, new_name);
+  }
+
+  @Post('move')
+  @HttpCode(204)
+  @Operation('file.move', {
+    summary: 'Move an entry',
+    description:
+      'Into an existing directory, over an existing file, or to a new path; missing parents are made for directories only. A directory cannot be moved into itself.',
+  })
+  @ApiNoContentResponse({ description: 'The entry is in its new place' })
+  async move(@Parameters() { ref, src_relpath, dst_relpath }: MoveDto): Promise<void> {
+    await this.volumes.files.move(ref, src_relpath, dst_relpath);
+  }
+
+  @Post('delete')
+  @HttpCode(200)
+  @Operation('file.delete', {
+    summary: 'Delete files and directories',
+    description:
+      'Every path is checked before anything is deleted. Links are deleted themselves. With scoped ids a missing path counts as deleted. A directory needs `recursive`; the folder itself cannot be deleted this way.',
+  })
+  @ApiOkResponse({ type: StatusOkDto })
+  async delete(@Parameters() { ref, relpaths, recursive }: DeleteFilesDto): Promise<StatusOkDto> {
+    await this.volumes.files.delete(ref, relpaths, recursive);
+    return { status: 'ok' };
+  }
+
+  @Post('delete-async')
+  @HttpCode(202)
+  @Operation('file.delete-async', {
+    summary: 'Delete files and directories in a job',
+    description: 'As `delete`, but answered at once with the id of the job that does it.',
+  })
+  @ApiAcceptedResponse({ type: JobStartedDto })
+  async deleteAsync(
+    @Parameters() { ref, relpaths, recursive }: DeleteFilesDto,
+  ): Promise<JobStartedDto> {
+    return { bgtask_id: await this.volumes.files.deleteAsync(ref, relpaths, recursive) };
+  }
+}

@@ -1,0 +1,92 @@
+import { Controller, Delete, Get, HttpCode, Param, Sse } from '@nestjs/common';
+import type { MessageEvent } from '@nestjs/common';
+import { ApiNoContentResponse, ApiOkResponse, ApiParam, ApiTags } from '@nestjs/swagger';
+import { from, map, type Observable } from 'rxjs';
+import { Operation } from '../http/operation.decorator.js';
+import { Parameters } from '../http/query-or-body.js';
+import type { Job } from '../volume/jobs/job.js';
+import { VolumeService } from '../volume/volume.service.js';
+import { EXAMPLE } from './dto/examples.js';
+import { JobDto, JobListDto, ListJobsDto } from './dto/job.dto.js';
+import { isoTimeOf } from './iso-time.js';
+
+const ID = { name: 'id', format: 'uuid', description: 'The `bgtask_id` of an answer', example: EXAMPLE.job };
+
+/** Long operations of this proxy. The original has no such endpoints; managers wait for events instead. */
+@ApiTags('jobs')
+@Controller('jobs')
+export class JobsController {
+  constructor(private readonly volumes: VolumeService) {}
+
+  @Get()
+  @Operation('jobs.list', {
+    summary: 'List the jobs',
+    description:
+      'Running and waiting jobs of all volumes, and those that ended within the last day (`jobs.retention`), newest first.',
+  })
+  @ApiOkResponse({ type: JobListDto })
+  async list(@Parameters() { state }: ListJobsDto): Promise<JobListDto> {
+    const jobs = await this.volumes.jobs.list();
+    return { jobs: jobs.filter((job) => !state || job.state === state).map(jobDto) };
+  }
+
+  @Get(':id')
+  @ApiParam(ID)
+  @Operation('jobs.read', {
+    summary: 'Tell how a job stands',
+    description: 'Any worker of the proxy answers for every job.',
+  })
+  @ApiOkResponse({ type: JobDto })
+  async read(@Param('id') id: string): Promise<JobDto> {
+    return jobDto(await this.volumes.jobs.get(id));
+  }
+
+  @Delete(':id')
+  @HttpCode(204)
+  @ApiParam(ID)
+  @Operation('jobs.cancel', {
+    summary: 'Cancel a job',
+    description:
+      'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place: 409. Cancelling a job that has ended does nothing.',
+  })
+  @ApiNoContentResponse({ description: 'The job stops' })
+  async cancel(@Param('id') id: string): Promise<void> {
+    await this.volumes.jobs.cancel(id);
+  }
+
+  @Sse(':id/events')
+  @ApiParam(ID)
+  @Operation('jobs.watch', {
+    summary: 'Watch a job',
+    description:
+      'Server-sent events, each with the job as `GET /jobs/{id}` shows it; the stream ends with the job.',
+  })
+  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  async watch(@Param('id') id: string): Promise<Observable<MessageEvent>> {
+    await this.volumes.jobs.get(id);
+    return from(this.volumes.jobs.watch(id)).pipe(map((job) => ({ data: jobDto(job) })));
+  }
+}
+
+function jobDto(job: Job): JobDto {
+  return {
+    id: job.id,
+    kind: job.kind,
+    state: job.state,
+    volume: job.volume,
+    vfid: job.vfolder,
+    source: job.source && { volume: job.source.volume, vfid: job.source.vfolder },
+    progress: {
+      entries: job.progress.entries,
+      bytes: job.progress.bytes,
+      total_entries: job.progress.totalEntries,
+      total_bytes: job.progress.totalBytes,
+    },
+    attempts: job.attempts,
+    error: job.error && { ...job.error },
+    created_at: isoTimeOf(job.createdAt),
+    started_at: job.startedAt && isoTimeOf(job.startedAt),
+    updated_at: isoTimeOf(job.updatedAt),
+    ended_at: job.endedAt && isoTimeOf(job.endedAt),
+  };
+}
