@@ -10,7 +10,12 @@ import { EXAMPLE } from './dto/examples.js';
 import { JobDto, JobListDto, ListJobsDto } from './dto/job.dto.js';
 import { isoTimeOf } from './iso-time.js';
 
-const ID = { name: 'id', format: 'uuid', description: 'The `bgtask_id` of an answer', example: EXAMPLE.job };
+const ID = {
+  name: 'id',
+  format: 'uuid',
+  description: 'The `bgtask_id` of an answer',
+  example: EXAMPLE.job,
+};
 
 /** Long operations of this proxy. The original has no such endpoints; managers wait for events instead. */
 @ApiTags('jobs')

@@ -4,7 +4,8 @@ import { Operation } from '../http/operation.decorator.js';
 import { VERSION } from '../observability/version.js';
 import { ManagerStatusDto } from './dto/status.dto.js';
 
-const DESCRIPTION = 'Answers without authentication while the process serves; says nothing of volumes.';
+const DESCRIPTION =
+  'Answers without authentication while the process serves; says nothing of volumes.';
 
 @ApiTags('status')
 @Controller()

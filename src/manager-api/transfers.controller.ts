@@ -30,7 +30,7 @@ export class TransfersController {
     content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
   })
   async fetch(@Parameters() { ref, relpath }: FileDto, @Res() reply: FastifyReply): Promise<void> {
-    await sendFetched(reply, await this.volumes.files.open(ref, relpath));
+    await sendFetched(reply, ref.volume, await this.volumes.files.open(ref, relpath));
   }
 
   @Post('download')

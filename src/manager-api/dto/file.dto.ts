@@ -62,7 +62,8 @@ export class MoveDto extends VFolderDto {
   src_relpath!: RelPath;
 
   @RelPathText({
-    description: 'Where to; an existing directory takes the source in, an existing file is replaced',
+    description:
+      'Where to; an existing directory takes the source in, an existing file is replaced',
     example: 'archive/train.csv',
   })
   dst_relpath!: RelPath;

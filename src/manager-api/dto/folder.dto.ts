@@ -69,7 +69,12 @@ export class CreateFolderDto extends VFolderDto {
         },
       },
     },
-    { description: 'Limits; other members are ignored', optional: true, nullable: true, example: {} },
+    {
+      description: 'Limits; other members are ignored',
+      optional: true,
+      nullable: true,
+      example: {},
+    },
   )
   options: FolderOptions | null = null;
 }
@@ -113,7 +118,12 @@ export class MountDto extends VFolderDto {
 }
 
 export class SetMetadataDto extends VFolderDto {
-  @AnyObject({ description: 'Accepted and not stored', optional: true, nullable: true, example: {} })
+  @AnyObject({
+    description: 'Accepted and not stored',
+    optional: true,
+    nullable: true,
+    example: {},
+  })
   payload: Record<string, unknown> | null = null;
 }
 
@@ -128,7 +138,11 @@ export class MountPathDto {
 export class UsageDto {
   @ApiProperty({ type: 'integer', example: 1042, description: 'Entries, directories included' })
   file_count!: number;
-  @ApiProperty({ type: 'integer', example: 104_857_600, description: 'Sum of their sizes in bytes' })
+  @ApiProperty({
+    type: 'integer',
+    example: 104_857_600,
+    description: 'Sum of their sizes in bytes',
+  })
   used_bytes!: number;
 }
 

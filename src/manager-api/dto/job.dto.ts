@@ -4,7 +4,6 @@ import { ERROR_TABLE } from '../../errors/error-code.js';
 import { JOB_KINDS, JOB_STATES, type JobKind, type JobState } from '../../volume/jobs/job.js';
 import { EXAMPLE } from './examples.js';
 
-
 export class ListJobsDto {
   @ApiProperty({ enum: JOB_STATES, required: false, description: 'Only jobs in this state' })
   @IsOptional()

@@ -45,7 +45,12 @@ export function LimitBytes(options: Some = {}): PropertyDecorator {
       if (bytes < 0) throw new Error('value should be greater than or equal to 0');
       return bytes;
     },
-    { anyOf: [{ type: 'integer', minimum: 0 }, { type: 'string', pattern: '^\\s*\\d+\\s*$' }] },
+    {
+      anyOf: [
+        { type: 'integer', minimum: 0 },
+        { type: 'string', pattern: '^\\s*\\d+\\s*$' },
+      ],
+    },
     { description: 'Limit in bytes', example: 10_737_418_240, ...options },
   );
 }
