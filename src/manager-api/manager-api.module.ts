@@ -1,4 +1,5 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { PRODUCT_VERSION } from '../http/product-version.js';
 import { VolumeService } from '../volume/volume.service.js';
 import { FilesController } from './files.controller.js';
 import { FoldersController } from './folders.controller.js';
@@ -24,10 +25,13 @@ export class ManagerApiModule {
    * The manager plane over a core that is shared with the other plane: `volumes` is opened and closed by
    * the core, not by this application.
    */
-  static forRoot(volumes: VolumeService): DynamicModule {
+  static forRoot({ volumes, version }: { volumes: VolumeService; version: string }): DynamicModule {
     return {
       module: ManagerApiModule,
-      providers: [{ provide: VolumeService, useValue: volumes }],
+      providers: [
+        { provide: VolumeService, useValue: volumes },
+        { provide: PRODUCT_VERSION, useValue: version },
+      ],
     };
   }
 }

@@ -1,7 +1,7 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Inject } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import { Operation } from '../http/operation.decorator.js';
-import { VERSION } from '../observability/version.js';
+import { PRODUCT_VERSION } from '../http/product-version.js';
 import { ManagerStatusDto } from './dto/status.dto.js';
 
 const DESCRIPTION =
@@ -10,11 +10,13 @@ const DESCRIPTION =
 @ApiTags('status')
 @Controller()
 export class StatusController {
+  constructor(@Inject(PRODUCT_VERSION) private readonly version: string) {}
+
   @Get()
   @Operation('status.read', { summary: 'Say who answers', description: DESCRIPTION, body: 'none' })
   @ApiOkResponse({ type: ManagerStatusDto })
   root(): ManagerStatusDto {
-    return { status: 'ok', type: 'manager-facing', 'storage-proxy': VERSION };
+    return { status: 'ok', type: 'manager-facing', 'storage-proxy': this.version };
   }
 
   @Get('status')
