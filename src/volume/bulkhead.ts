@@ -4,15 +4,16 @@ export interface BulkheadGauges {
   readonly limit: number;
   readonly inFlight: number;
   readonly waiting: number;
-  /** Operations refused since the start because no slot came free. */
+  /** Operations since the start for which no slot came free, or that did not end in time. */
   readonly refused: number;
 }
 
 export interface BulkheadOptions {
   /** How long `run` waits for a slot before it gives up, ms. */
   readonly patienceMs?: number;
-  /** Told after every change, for metrics. */
+  /** Told after every change, and of every refusal and missed deadline, for metrics. */
   readonly onChange?: (gauges: BulkheadGauges) => void;
+  readonly onRefusal?: () => void;
 }
 
 /**
@@ -101,7 +102,7 @@ export class Bulkhead {
     const { patienceMs = 1_000 } = this.options;
     const impatience = new AbortController();
     const timer = setTimeout(() => {
-      this.#refused += 1;
+      this.refuse();
       impatience.abort(this.exhausted(operation));
     }, patienceMs);
     try {
@@ -158,13 +159,21 @@ export class Bulkhead {
   ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(this.late(operation, deadlineMs)), deadlineMs);
+      timer = setTimeout(() => {
+        this.refuse();
+        reject(this.late(operation, deadlineMs));
+      }, deadlineMs);
     });
     try {
       return await Promise.race([running, deadline]);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private refuse(): void {
+    this.#refused += 1;
+    this.options.onRefusal?.();
   }
 
   private changed(): void {

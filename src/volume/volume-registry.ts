@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { BackendCatalog } from '../backend/contract/backend-catalog.js';
 import type { VolumeSettings } from '../backend/contract/backend.js';
 import { StorageError } from '../errors/storage-error.js';
+import { loggerFor } from '../observability/logger.js';
+import { countBulkheadRefusal, setBulkhead, setVolumeHealth } from '../observability/metrics.js';
 import type { BulkheadGauges } from './bulkhead.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
 import type { LayoutVersion } from './layout-marker.js';
@@ -29,6 +31,7 @@ const NOOP_SETTINGS: VolumeSettings = {
   options: {},
 };
 const CLOSE_REMOVED_MS = 30_000;
+const log = loggerFor('volumes');
 
 /**
  * The configured volumes, each opened once per process and shared by everything in it, and the built-in
@@ -36,7 +39,6 @@ const CLOSE_REMOVED_MS = 30_000;
  */
 @Injectable()
 export class VolumeRegistry {
-  readonly #log = new Logger('volumes');
   readonly #supervisors = new Map<string, VolumeSupervisor>();
   readonly #noop: VolumeSupervisor;
   readonly #listeners = new Set<(volume: Volume) => void>();
@@ -113,25 +115,31 @@ export class VolumeRegistry {
 
   private supervise(settings: VolumeSettings): VolumeSupervisor {
     const { operationDeadlineMs, bulkheadShare } = this.settings;
-    const events = {
-      usable: (volume: Volume) => this.usable(volume),
-      unavailable: (volume: Volume, reason: string) =>
-        this.#log.error(`volume "${volume.name}" is unavailable: ${reason}`),
-    };
     const backend = this.catalog.get(settings.backend);
-    return new VolumeSupervisor(settings, backend, events, { operationDeadlineMs, bulkheadShare });
+    const events = { usable: (volume: Volume) => this.usable(volume), unavailable };
+    return new VolumeSupervisor(settings, backend, events, {
+      operationDeadlineMs,
+      bulkheadShare,
+      bulkhead: {
+        onChange: ({ inFlight, waiting }) => setBulkhead(settings.name, inFlight, waiting),
+        onRefusal: () => countBulkheadRefusal(settings.name),
+      },
+    });
   }
 
   private usable(volume: Volume): void {
     if (volume.isNoop) return;
-    this.#log.log(`volume "${volume.name}" is usable`);
-    if (volume.state.kind === 'open' && volume.state.layout === 2) {
-      this.#log.log(
-        `volume "${volume.name}" has no version.txt, or layout 2: vfolders of the old layout are served to unscoped ids, those in quota scopes to scoped ids`,
-      );
-    }
+    const { warnings, capabilities } = volume.strategies;
+    log.info('A volume is usable', { volume: volume.name, capabilities: [...capabilities] });
+    for (const warning of warnings) log.warn(warning, { volume: volume.name });
+    setVolumeHealth(volume.name, true);
     for (const listener of this.#listeners) listener(volume);
   }
+}
+
+function unavailable(volume: Volume, reason: string): void {
+  log.error('A volume is unavailable', { volume: volume.name, reason });
+  setVolumeHealth(volume.name, false);
 }
 
 function statusOf({ volume, since }: VolumeSupervisor): VolumeStatus {
