@@ -70,6 +70,9 @@ export function strategiesOf(mountPath: string, quota: QuotaModel = new PlainQuo
   } satisfies VolumeStrategies;
 }
 
+/** Jobs have specs of their own. */
+const NO_JOBS = undefined as never;
+
 /** The domain over one volume `local` in a temporary directory, as `count` workers would have it. */
 export class DomainRig {
   readonly path = mkdtempSync(path.join(tmpdir(), 'domain-'));
@@ -98,8 +101,8 @@ export class DomainRig {
     const registry = new VolumeRegistry(catalogOf(backend), this.settings);
     await registry.open();
     const quotaScopes = new QuotaScopes(registry, this.settings);
-    const vfolders = new VFolders(registry, quotaScopes, this.settings);
-    const files = new Files(registry, this.settings);
+    const vfolders = new VFolders(registry, quotaScopes, this.settings, NO_JOBS, NO_JOBS);
+    const files = new Files(registry, this.settings, NO_JOBS);
     return { registry, quotaScopes, vfolders, files, tokens: new TransferTokens(this.settings) };
   }
 
