@@ -31,7 +31,7 @@ export const UNSCOPED: VFolderRef = {
 
 export const p = (text: string): RelPath => RelPath.parse(text);
 
-configureLogging({ level: 'CRITICAL' });
+configureLogging({ level: 'fatal' });
 
 /** A quota model without quotas, for specs to override what they watch. */
 export class PlainQuota implements QuotaModel {
