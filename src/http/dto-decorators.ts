@@ -8,6 +8,7 @@ import { Transform, Type } from 'class-transformer';
 import { IsObject, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
 import { lenientBool, lenientInt } from '../grammar/lenient.js';
 import { setMemberKind } from './member-kinds.js';
+import { Refused } from './refused.js';
 
 /** What every member can say. */
 export interface MemberOptions {
@@ -25,13 +26,9 @@ export interface MemberOptions {
 /** The part of an OpenAPI schema that a decorator states. */
 type Schema = Record<string, unknown>;
 
-/** Takes the place of a value that could not be coerced, until validation reports it. */
-class Refused {
-  constructor(readonly reason: string) {}
-}
-
 /**
- * A member that `parse` turns into its typed value; what `parse` throws is the reason the client gets.
+ * A member that `parse` turns into its typed value; the message of what it throws is the reason the
+ * client gets. A StorageError of another code than INVALID_ARGUMENT is answered as what it is.
  * `schema` is the JSON schema of what the wire accepts.
  */
 export function Coerced(
@@ -64,7 +61,7 @@ function attempt(
   try {
     return parse(value);
   } catch (error) {
-    return new Refused(error instanceof Error ? error.message : String(error));
+    return new Refused(error);
   }
 }
 

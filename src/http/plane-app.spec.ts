@@ -3,13 +3,19 @@ import { Controller, Delete, Get, HttpCode, Module, Param, Post, Req, Res } from
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import { configureLogging } from '../observability/logger.js';
-import { LenientBool, LenientInt, ParsedList, Text } from './dto-decorators.js';
+import { LenientBool, LenientInt, ParsedList, ParsedText, Text } from './dto-decorators.js';
 import { Operation } from './operation.decorator.js';
 import { createPlaneApp, type PlaneApp } from './plane-app.js';
 import { Parameters } from './query-or-body.js';
 import { send as request, sendRaw } from './testing/http-client.js';
 
 const doc = { summary: 's', description: 'd' };
+
+function parsePath(text: string): string {
+  if (text === '/') throw new Error('expected relative path but the value is absolute');
+  if (text === '..') throw new StorageError('OUTSIDE_VFOLDER', 'out', { paths: [text] });
+  return text;
+}
 
 class ListDto {
   @Text({ description: 'Volume', example: 'local' })
@@ -20,6 +26,9 @@ class ListDto {
 
   @LenientInt({ description: 'Limit', optional: true, minimum: 0 })
   limit?: number;
+
+  @ParsedText(parsePath, { description: 'Path', optional: true })
+  path?: string;
 
   @ParsedList((text) => text, { description: 'Paths', optional: true })
   paths: string[] = [];
@@ -172,6 +181,16 @@ describe('parameters', () => {
 
   it.each(['{"volume":""}', '{"volume":5}', '{"volume":null}'])('refuses %s', async (body) => {
     expect((await usage(body)).status).toBe(400);
+  });
+
+  it('tells a path that leaves the vfolder from a malformed one', async () => {
+    expect((await usage('{"volume":"v","path":"/"}')).json['data']).toEqual({
+      path: 'expected relative path but the value is absolute',
+    });
+    expect((await usage('{"volume":"v","path":".."}')).json['error_code']).toBe(
+      'vfolder_access_invalid-parameters',
+    );
+    expect((await usage('{"path":".."}')).json['data']).toMatchObject({ volume: 'is required' });
   });
 
   it('calls a body that is not an object by its name', async () => {

@@ -143,12 +143,6 @@ export const GENERAL_ROWS = {
   'PERMISSION_DENIED/entry': fsRow('forbidden'),
 
   QUOTA_EXCEEDED: fsRow('forbidden', 'check-limit'),
-  'QUOTA_EXCEEDED/quota-scope': row(
-    507,
-    'storage/quota/exceeded',
-    'Quota Exceeded',
-    'quota-scope_check-limit_forbidden',
-  ),
   NO_SPACE: row(507, 'storage/volume/full', 'Volume Full', 'vfolder_check-limit_unavailable'),
   'NO_SPACE/entry': fsRow('unavailable', 'check-limit'),
 

@@ -146,7 +146,6 @@ export const OPERATION_ROWS: Readonly<Partial<Record<Operation, ProblemRows>>> =
   },
   'file.upload': {
     // Domain vfolder and 400, so that the manager tells its user.
-    'QUOTA_EXCEEDED/quota-scope': fsRow('forbidden', 'check-limit'),
     NO_SPACE: fsRow('unavailable', 'check-limit'),
   },
 };

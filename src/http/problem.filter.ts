@@ -69,7 +69,9 @@ function logProblem(error: unknown, problem: Problem, request: FastifyRequest): 
   } else if (problem.status >= 500 && problem.status !== 503) {
     log.error(problem.body.msg, { ...facts, err: error });
   } else if (problem.status === 503) {
-    log.warn(problem.body.msg, facts);
+    // What exactly ails a volume may name host paths: it is said here, not in the answer.
+    const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
+    log.warn(problem.body.msg, { ...facts, ...(cause === null ? {} : { cause }) });
   } else {
     log.debug(problem.body.msg, facts);
   }

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { StorageError } from '../errors/storage-error.js';
+import { Refused } from './refused.js';
 
 const EXTRAS = Symbol('extra-members-ignored');
 
@@ -34,17 +35,34 @@ const OPTIONS: ValidationPipeOptions = {
   whitelist: true,
   validateCustomDecorators: true,
   stopAtFirstError: true,
-  validationError: { target: false, value: true },
+  validationError: { target: true, value: true },
   exceptionFactory: (errors) => invalidParameters(errors),
 };
 
 /** The StorageError that says which members failed and why. */
 function invalidParameters(errors: readonly ValidationError[]): StorageError {
+  const meanings = errors.map(meaningOf);
+  // Malformed parameters first: the others may be about a vfolder that could not even be named.
+  if (meanings[0] !== undefined && !meanings.includes(undefined)) return meanings[0];
   const data = reasonsOf(errors);
   return new StorageError('INVALID_ARGUMENT', `Invalid API parameters: ${sentence(data)}`, {
     subject: 'request',
     data,
   });
+}
+
+/** The error of a well-formed value that cannot be accepted, with the vfolder it is about. */
+function meaningOf({ value, target }: ValidationError): StorageError | undefined {
+  const error = value instanceof Refused ? value.meaning : undefined;
+  if (error === undefined) return undefined;
+  const { vfid } = target as { vfid?: string | { toString(): string } };
+  const about = vfid === undefined ? {} : { vfid: vfid.toString() };
+  return new StorageError(
+    error.code,
+    error.message,
+    { ...about, ...error.details },
+    { cause: error },
+  );
 }
 
 interface Reasons {
