@@ -19,7 +19,7 @@ const MAX_HEADER_BYTES = 32 * 1024;
 const KEEP_ALIVE_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 60_000;
 
-export interface TlsOptions {
+interface TlsOptions {
   /** PEM, with the chain. */
   readonly cert: string | Buffer;
   readonly key: string | Buffer;

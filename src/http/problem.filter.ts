@@ -70,7 +70,8 @@ function logProblem(error: unknown, problem: Problem, request: FastifyRequest): 
     log.error(problem.body.msg, { ...facts, err: error });
   } else if (problem.status === 503) {
     // What exactly ails a volume may name host paths: it is said here, not in the answer.
-    const cause = error instanceof Error && error.cause !== undefined ? String(error.cause) : null;
+    const cause =
+      error instanceof Error && error.cause instanceof Error ? error.cause.message : null;
     log.warn(problem.body.msg, { ...facts, ...(cause === null ? {} : { cause }) });
   } else {
     log.debug(problem.body.msg, facts);

@@ -9,7 +9,7 @@ import { findProblemRow } from './problem-table.js';
 const TYPE_BASE = 'https://api.backend.ai/probs/';
 
 /** What every JSON error of the product consists of; old managers insist on `msg`, new ones on `error_code`. */
-export interface ProblemBody {
+interface ProblemBody {
   type: string;
   title: string;
   msg: string;
