@@ -77,7 +77,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(cli|agent/server|health/probe|backend/purestorage)/|\\.spec\\.ts$',
+        pathNot: `^src/(cli|agent/server|health/probe|backend/purestorage)/|${SPECS}`,
       },
       to: { path: '^(node:)?(child_process|cluster)$' },
     },

@@ -39,7 +39,7 @@ const log = loggerFor('volumes');
  */
 @Injectable()
 export class VolumeRegistry {
-  readonly #supervisors = new Map<string, VolumeSupervisor>();
+  #supervisors: ReadonlyMap<string, VolumeSupervisor> = new Map();
   readonly #noop: VolumeSupervisor;
   readonly #listeners = new Set<(volume: Volume) => void>();
 
@@ -85,22 +85,25 @@ export class VolumeRegistry {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes over a new list: opens what is new or changed, closes what is gone or changed, leaves the rest alone. */
+  /**
+   * Takes over a new list: opens what is new or changed, closes what is gone or changed, leaves the rest
+   * alone. Throws, and changes nothing, when a backend is unknown.
+   */
   async reload(volumes: readonly VolumeSettings[]): Promise<void> {
     const wanted = new Map(volumes.map((settings) => [settings.name, settings]));
     const closing = [...this.#supervisors.values()].filter(
       ({ volume }) => !isDeepStrictEqual(volume.settings, wanted.get(volume.name)),
     );
-    const kept = new Map(this.#supervisors);
-    for (const { volume } of closing) kept.delete(volume.name);
-
     const starting: VolumeSupervisor[] = [];
-    this.#supervisors.clear();
-    for (const settings of wanted.values()) {
-      const supervisor = kept.get(settings.name) ?? this.supervise(settings);
-      if (!kept.has(settings.name)) starting.push(supervisor);
-      this.#supervisors.set(settings.name, supervisor);
-    }
+    const supervisors = [...wanted.values()].map((settings) => {
+      const kept = this.#supervisors.get(settings.name);
+      if (kept && !closing.includes(kept)) return kept;
+      const supervisor = this.supervise(settings);
+      starting.push(supervisor);
+      return supervisor;
+    });
+    // All or nothing: an unknown backend has thrown by now.
+    this.#supervisors = new Map(supervisors.map((each) => [each.volume.name, each]));
     await Promise.all([
       ...closing.map((supervisor) => supervisor.close(CLOSE_REMOVED_MS)),
       ...starting.map((supervisor) => supervisor.start()),
