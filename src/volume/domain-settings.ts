@@ -14,6 +14,14 @@ export interface UploadSettings {
   readonly sweepIntervalMs: number;
 }
 
+/** Downloads and archives. */
+export interface DownloadSettings {
+  /** A transfer whose client takes nothing for so long (ms) is cut off. */
+  readonly idleTimeoutMs: number;
+  /** 0 stores the content of archives as it is, 1 is fastest, 9 smallest. */
+  readonly compressionLevel: number;
+}
+
 /** Jobs; times in milliseconds. */
 export interface JobSettings {
   /** How long a finished job stays listed. */
@@ -45,6 +53,7 @@ export interface DomainSettings {
   /** Most calls in flight on one volume: its share of libuv's thread pool. */
   readonly bulkheadShare: number;
   readonly uploads: UploadSettings;
+  readonly downloads: DownloadSettings;
   readonly jobs: JobSettings;
   /** Names this host in heartbeats; unique among proxies that share a volume. */
   readonly nodeId: string;

@@ -3,9 +3,10 @@ import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
 import type { Stat } from '../../native/stat.js';
+import type { BlockingCall } from '../blocking-call.js';
 import type { ArchiveItem } from './archive-item.js';
 import { isCompressedName } from './compressed-names.js';
-import { deflateWhole, type CompressionLevel } from './deflate.js';
+import { deflateWhole } from './deflate.js';
 import { PIECE_BYTES, type EntryFacts, type WholeContent } from './zip-writer.js';
 
 /** Up to this size a file is read ahead as a whole. */
@@ -39,8 +40,9 @@ export interface ContentSource {
   /** Confines every path. */
   readonly root: Beneath;
   /** Runs what blocks a thread. */
-  readonly io: <Result>(work: () => Promise<Result>) => Promise<Result>;
-  readonly level: CompressionLevel;
+  readonly io: BlockingCall;
+  /** Of compression, 0 to 9. */
+  readonly level: number;
 }
 
 /** Reads and compresses what is small; undefined for what is to be left out. */
@@ -48,11 +50,11 @@ export async function prepare(
   source: ContentSource,
   item: ArchiveItem,
 ): Promise<Prepared | undefined> {
-  if (item.type === 'DIRECTORY') {
+  if (item.kind === 'directory') {
     const name = Buffer.concat([item.name, Buffer.from('/')]);
     return { kind: 'directory', facts: { name, mode: item.mode, mtimeNs: item.mtimeNs } };
   }
-  if (item.type === 'FILE' && item.sizeBytes > WHOLE_BYTES) return { kind: 'large', item };
+  if (item.kind === 'file' && item.sizeBytes > WHOLE_BYTES) return { kind: 'large', item };
   // One turn of the volume's share for all three calls: small files are many.
   const read = await source.io(() => readSmall(source.root, item));
   if (read === undefined || read === 'large') return read && { kind: 'large', item };
@@ -75,7 +77,7 @@ export async function prepare(
 /** Opens an entry; undefined when there is nothing to archive. A link that stays inside is followed. */
 export async function openContent(root: Beneath, item: ArchiveItem): Promise<OpenFile | undefined> {
   try {
-    return await root.openFile(item.path, { follow: item.type === 'SYMLINK' });
+    return await root.openFile(item.path, { follow: item.kind === 'link' });
   } catch (error) {
     if (isErrno(error, ...NOTHING_THERE)) return undefined;
     throw error;

@@ -1,12 +1,10 @@
-import type { EntryType } from '../../backend/contract/entry.js';
-
 /** Something to be put into an archive, as the walk met it. */
 export interface ArchiveItem {
   /** Name in the archive, raw bytes, without a trailing slash. */
   readonly name: Buffer;
   /** Where it is below the directory the archive is made from. */
   readonly path: Buffer;
-  readonly type: EntryType;
+  readonly kind: 'directory' | 'file' | 'link';
   readonly mode: number;
   /** Of a link, its own. */
   readonly sizeBytes: number;

@@ -4,9 +4,6 @@ import zlib from 'node:zlib';
 /** Node's one-shot form: one task on libuv's pool, no stream. */
 const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
-/** 0 stores only, 1 is fastest, 9 smallest. */
-export type CompressionLevel = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
-
 /** Below this gain the reader's time is worth more than the bytes. */
 const WORTHWHILE_RATIO = 0.95;
 /** After a piece that would not shrink, so many are stored before compression is tried again. */
@@ -16,11 +13,8 @@ const MAX_STORED_BLOCK = 0xffff;
 /** An empty last block with fixed codes: ends a stream whose pieces end on byte boundaries. */
 export const DEFLATE_END = Buffer.from([0x03, 0x00]);
 
-/** The whole of something small, compressed; undefined when that is not worth it. */
-export async function deflateWhole(
-  content: Buffer,
-  level: CompressionLevel,
-): Promise<Buffer | undefined> {
+/** The whole of something small, compressed; undefined when that is not worth it. `level` is zlib's, 0 stores. */
+export async function deflateWhole(content: Buffer, level: number): Promise<Buffer | undefined> {
   if (level === 0) return undefined;
   const compressed = await deflateRaw(content, { level });
   return isWorthwhile(compressed, content) ? compressed : undefined;
@@ -36,7 +30,7 @@ export class PieceDeflater {
   #toStore: number;
 
   constructor(
-    private readonly level: CompressionLevel,
+    private readonly level: number,
     /** Whether the content is likely to be compressed already. */
     incompressible: boolean,
   ) {

@@ -52,7 +52,7 @@ describe('writeArchive', () => {
     return {
       name: bytes,
       path: bytes,
-      type: stat.isDirectory() ? 'DIRECTORY' : stat.isSymbolicLink() ? 'SYMLINK' : 'FILE',
+      kind: stat.isDirectory() ? 'directory' : stat.isSymbolicLink() ? 'link' : 'file',
       mode: Number(stat.mode),
       sizeBytes: Number(stat.size),
       mtimeNs: stat.mtimeNs,

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { calls, sync } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { currentRequest } from '../../observability/request-context.js';
+import type { BlockingCall } from '../blocking-call.js';
 import type { ByteRange } from './byte-range.js';
 import type { BodyPart } from './multipart-ranges.js';
 import {
@@ -16,12 +17,6 @@ import { SocketDescriptor } from './socket-descriptor.js';
 export interface FileSource {
   readonly fd: number;
 }
-
-/** Runs one call that blocks a thread of the pool. */
-export type BlockingCall = <Result>(
-  work: () => Promise<Result>,
-  signal?: AbortSignal,
-) => Promise<Result>;
 
 export interface SendOptions extends TransferOptions {
   /** The volume's share of the pool decides when. */

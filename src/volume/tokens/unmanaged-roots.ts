@@ -11,14 +11,15 @@ export class UnmanagedRoots {
     this.#roots = roots.map((root) => withoutTrailingSlash(path.posix.normalize(root)));
   }
 
-  /** The normalised path, or the reason for a refusal. */
-  admit(text: string): { path: string } | { reason: string } {
+  /** The normalised path and the root it is below (or equal to), or the reason for a refusal. */
+  admit(text: string): { path: string; root: string } | { reason: string } {
     if (!text.startsWith('/') || text.includes('\0')) {
       return { reason: 'expected an absolute path' };
     }
     const normal = withoutTrailingSlash(path.posix.normalize(text));
-    const admitted = this.#roots.some((root) => normal === root || isBelow(normal, root));
-    return admitted ? { path: normal } : { reason: 'it is not below a configured unmanaged root' };
+    const root = this.#roots.find((root) => normal === root || isBelow(normal, root));
+    if (root === undefined) return { reason: 'it is not below a configured unmanaged root' };
+    return { path: normal, root };
   }
 }
 
