@@ -59,6 +59,15 @@ const ENTRY = [...VFOLDER, 'OUTSIDE_VFOLDER/entry', 'PERMISSION_DENIED/entry'] a
 const WRITE = ['QUOTA_EXCEEDED/entry', 'NO_SPACE/entry'] as const;
 const TOKEN = ['UNAUTHENTICATED/token', 'TOKEN_EXPIRED/token'] as const;
 const UPLOAD = [...TOKEN, ...VOLUME, 'NOT_FOUND/upload'] as const;
+const ARCHIVE = [
+  'UNAUTHENTICATED/token/token-undecodable',
+  'UNAUTHENTICATED/token/token-claims',
+  'UNAUTHENTICATED/token/token-signature',
+  'TOKEN_EXPIRED/token',
+  ...VFOLDER,
+  'NOT_FOUND/entry',
+  'OUTSIDE_VFOLDER/entry',
+] as const;
 const CONDITIONAL = ['PRECONDITION_FAILED', 'RANGE_NOT_SATISFIABLE'] as const;
 
 export const OPERATIONS = {
@@ -187,17 +196,8 @@ export const OPERATIONS = {
     'IS_A_DIRECTORY/entry',
     'PRECONDITION_FAILED',
   ),
-  'download-archive': client(
-    'download-archive',
-    'read',
-    'UNAUTHENTICATED/token/token-undecodable',
-    'UNAUTHENTICATED/token/token-claims',
-    'UNAUTHENTICATED/token/token-signature',
-    'TOKEN_EXPIRED/token',
-    ...VFOLDER,
-    'NOT_FOUND/entry',
-    'OUTSIDE_VFOLDER/entry',
-  ),
+  'download-archive': client('download-archive', 'read', ...ARCHIVE),
+  'download-archive.head': client('download-archive', 'read', ...ARCHIVE),
   'upload.options': client('upload', 'read'),
   'upload.head': client('upload', 'read', ...UPLOAD),
   'upload.create': client(

@@ -54,6 +54,9 @@ export async function createPlaneApp(
 ): Promise<PlaneApp> {
   const adapter = new FastifyAdapter(serverOptions(options));
   const fastify = adapter.getInstance<FastifyInstance>();
+  // A client that closes its half after the request still gets its answer, also when that is sent beside
+  // Node's streams. Not in the documentation, but what Node's own server consults.
+  Object.assign(fastify.server, { httpAllowHalfOpen: true });
   installRequestTracking(fastify, options.plane);
   installSecurityHeaders(fastify, options.tls !== undefined);
   const drain = installDrain(fastify);

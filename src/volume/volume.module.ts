@@ -1,5 +1,9 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { Archives } from './archives/archives.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
+import { DownloadBases } from './downloads/download-bases.js';
+import { Downloads } from './downloads/downloads.js';
+import { UnmanagedTrees } from './downloads/unmanaged-trees.js';
 import { Files } from './files/files.js';
 import { JobPublisher, LogJobPublisher } from './jobs/job-publisher.js';
 import { JOB_SERVICES } from './jobs/job-services.js';
@@ -29,6 +33,10 @@ const SERVICES = [
   TransferTokens,
   UploadSweeper,
   Uploads,
+  UnmanagedTrees,
+  DownloadBases,
+  Downloads,
+  Archives,
   ...JOB_SERVICES,
   VolumeService,
 ];

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
+import { Archives } from './archives/archives.js';
+import { Downloads } from './downloads/downloads.js';
 import { Files } from './files/files.js';
 import { Jobs } from './jobs/jobs.js';
 import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
@@ -36,6 +38,8 @@ export class VolumeService {
     files: Files,
     readonly tokens: TransferTokens,
     readonly uploads: Uploads,
+    readonly downloads: Downloads,
+    readonly archives: Archives,
     readonly jobs: Jobs,
   ) {
     this.quotaScopes = withNoopAnswers(quotaScopes, NOOP_QUOTA_SCOPES);

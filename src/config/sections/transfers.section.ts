@@ -1,5 +1,5 @@
 import { Section, Setting } from '../../grammar/section/setting.js';
-import { duration } from '../../grammar/section/value-type.js';
+import { duration, integer } from '../../grammar/section/value-type.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -55,4 +55,12 @@ export class DownloadsSection {
     { default: '2m' },
   )
   readonly idleTimeoutMs!: number;
+
+  @Setting(
+    'compression-level',
+    'Of the content of archives: 0 stores it as it is, 1 is fastest, 9 smallest. Content that does not shrink is stored whatever the level.',
+    integer({ min: 0, max: 9 }),
+    { default: 1 },
+  )
+  readonly compressionLevel!: number;
 }

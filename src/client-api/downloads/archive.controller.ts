@@ -1,0 +1,54 @@
+import { Controller, Get, Head, Query, Res } from '@nestjs/common';
+import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { Operation } from '../../http/operation.decorator.js';
+import { responseTurn } from '../../volume/downloads/response-body.js';
+import { VolumeService } from '../../volume/volume.service.js';
+import { ArchiveQueryDto } from '../dto/archive-query.dto.js';
+import { sendArchive } from './send-archive.js';
+
+/** Downloads of several files and directories in one ZIP. The token lists them. */
+@ApiTags('downloads')
+@Controller('download-archive')
+export class ArchiveController {
+  constructor(private readonly volumes: VolumeService) {}
+
+  @Get()
+  @Operation('download-archive', {
+    summary: 'Download several files and directories as a ZIP',
+    description:
+      'Everything listed in the token, directories with all that is below them, under its path relative to the vfolder. All of it has to exist (404 otherwise); what vanishes while the archive is being sent is left out, and when something cannot be read the connection breaks. Other query parameters are ignored.',
+  })
+  @ApiOkResponse({
+    description: 'The archive, made while it is sent',
+    content: { 'application/zip': { schema: { type: 'string', format: 'binary' } } },
+  })
+  async get(@Query() query: ArchiveQueryDto, @Res() reply: FastifyReply): Promise<void> {
+    await this.answer('GET', query, reply);
+  }
+
+  @Head()
+  @Operation('download-archive.head', {
+    summary: 'Ask whether an archive can be downloaded',
+    description: 'Checks the token and that everything it lists exists. Nothing is read.',
+  })
+  @ApiOkResponse({ description: 'The headers of the archive' })
+  async head(@Query() query: ArchiveQueryDto, @Res() reply: FastifyReply): Promise<void> {
+    await this.answer('HEAD', query, reply);
+  }
+
+  private async answer(
+    method: 'GET' | 'HEAD',
+    query: ArchiveQueryDto,
+    reply: FastifyReply,
+  ): Promise<void> {
+    await responseTurn(reply.raw);
+    const grant = this.volumes.tokens.verifyArchive(query.token);
+    const archive = await this.volumes.archives.open(grant);
+    try {
+      await sendArchive(reply, archive, method);
+    } finally {
+      archive.close();
+    }
+  }
+}
