@@ -33,7 +33,8 @@ export default {
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
       testRegex: '\\.e2e-spec\\.ts$',
-      testTimeout: 60_000,
     },
   ],
+  // A project's own value is not looked at. The end-to-end suites start processes.
+  testTimeout: 60_000,
 };

@@ -273,7 +273,7 @@ describe('an unknown key', () => {
 
   it('names what is known when nothing is near', () => {
     expect(problemsOf(() => loadToml(minimalWith('[downloads]\ncolour = "red"')))).toEqual([
-      'downloads.colour: unknown key; known here: idle-timeout',
+      'downloads.colour: unknown key; known here: idle-timeout, compression-level',
     ]);
   });
 
