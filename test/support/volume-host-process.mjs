@@ -14,7 +14,7 @@ import { VFolderId } from '../../dist/volume/ids/vfolder-id.js';
 import { JobPublisher } from '../../dist/volume/jobs/job-publisher.js';
 import { VolumeModule } from '../../dist/volume/volume.module.js';
 import { VolumeService } from '../../dist/volume/volume.service.js';
-import { LocalWorkerBus } from '../../dist/volume/worker-bus.js';
+import { LocalWorkerBus, WORKER_DIED } from '../../dist/volume/worker-bus.js';
 
 const options = JSON.parse(process.argv[2]);
 configureLogging({ level: options.logLevel ?? 'CRITICAL' });
@@ -64,10 +64,11 @@ const settings = {
   nodeId: options.nodeId ?? 'test-host',
 };
 
+const bus = new LocalWorkerBus();
 const app = await NestFactory.createApplicationContext(
   VolumeModule.forRoot({
     settings,
-    bus: new LocalWorkerBus(),
+    bus,
     backends: BackendModule.forRoot(),
     publisher: new ParentPublisher(),
   }),
@@ -98,6 +99,7 @@ const calls = {
     for await (const job of volumes.jobs.watch(id)) seen.push(job);
     return seen;
   },
+  workerDied: async () => bus.publish(WORKER_DIED, null),
   drain: (deadlineMs) => volumes.jobs.drain(deadlineMs),
 };
 
