@@ -26,6 +26,8 @@ const common = {
 };
 
 export default {
+  // Jest knows it for all projects only.
+  testTimeout: 60_000,
   projects: [
     { ...common, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
     {

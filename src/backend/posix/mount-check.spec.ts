@@ -42,7 +42,7 @@ describe('MountCheck', () => {
 
   it('gives up on a mount that hangs, and does not spend a second thread on it', async () => {
     let looks = 0;
-    let answer = (_: MountState): void => undefined;
+    let answer: (state: MountState) => void = () => undefined;
     const check = new MountCheck(10, () => {
       looks++;
       return new Promise((resolve) => (answer = resolve));

@@ -1,7 +1,8 @@
 import { statfsSync } from 'node:fs';
+import { sync } from '../../native/calls.js';
+import { Errno, isErrno } from '../../native/errno.js';
 import { openLocation, openLocationParent, openParent, openWithin, withRoot } from './locations.js';
 import type { TreeOrder } from './tree-protocol.js';
-import { Errno, isErrno } from '../../native/errno.js';
 import type { Pace, Walk } from './walk.js';
 import { copy } from './walks/copy.js';
 import { list } from './walks/list.js';
@@ -45,20 +46,25 @@ function open(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
 }
 
 function beginCopy(volumePath: string, order: Order<'copy'>, pace: Pace): Walk<void> {
-  const destinationVolume = order.destinationVolumePath ?? volumePath;
-  const { parent, name } = openLocationParent(destinationVolume, bytes(order.destination));
-  const { type } = statfsSync(`/proc/self/fd/${parent}`);
-  return copy(
-    {
-      source: openLocation(volumePath, bytes(order.source)),
+  const source = openLocation(volumePath, bytes(order.source));
+  try {
+    const { parent, name } = openLocationParent(
+      order.destinationVolumePath ?? volumePath,
+      bytes(order.destination),
+    );
+    const plan = {
+      source,
       destinationParent: parent,
       destinationName: name,
       omit: order.omit.map(bytes),
-      syncFiles: order.durable && type === FUSE_SUPER_MAGIC,
+      syncFiles: order.durable && statfsSync(`/proc/self/fd/${parent}`).type === FUSE_SUPER_MAGIC,
       syncFilesystem: order.durable,
-    },
-    pace,
-  );
+    };
+    return copy(plan, pace);
+  } catch (error) {
+    sync.close(source);
+    throw error;
+  }
 }
 
 function* beginRemove(

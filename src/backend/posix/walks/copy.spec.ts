@@ -163,9 +163,14 @@ describe('copy', () => {
     expect(fs.lstatSync(at('destination/a/file')).isFile()).toBe(true);
   });
 
-  it('refuses a directory in the place of a file', () => {
+  it('refuses a directory in the place of a file or a link', () => {
     fs.mkdirSync(at('destination/a/file'), { recursive: true });
     expect(() => drain(copying())).toThrow('EISDIR');
+    fs.rmdirSync(at('destination/a/file'));
+    fs.rmSync(at('destination/a/link'), { force: true });
+    fs.mkdirSync(at('destination/a/link'));
+    expect(() => drain(copying())).toThrow('EISDIR');
+    expect(fs.readdirSync(at('destination/a')).join()).not.toContain('.partial');
   });
 
   it('ends when the destination lies within the source', () => {

@@ -225,12 +225,21 @@ class TreeCopy {
     } catch (error) {
       if (!isErrno(error, Errno.EEXIST)) throw error;
       if (!this.#present(() => sync.readlinkat(fd, name))?.equals(target)) {
-        sync.symlinkat(target, fd, this.#partial);
-        sync.renameat2(fd, this.#partial, fd, name);
+        this.#replaceWithLink(fd, name, target);
       }
     }
     this.#present(() => sync.utimensat(fd, name, stat.atimeNs, stat.mtimeNs, AT_SYMLINK_NOFOLLOW));
     this.pace.count(0);
+  }
+
+  #replaceWithLink(fd: number, name: Buffer, target: Buffer): void {
+    sync.symlinkat(target, fd, this.#partial);
+    try {
+      sync.renameat2(fd, this.#partial, fd, name);
+    } catch (error) {
+      this.#present(() => sync.unlinkat(fd, this.#partial));
+      throw error;
+    }
   }
 
   *#removePartials(): Walk<void> {

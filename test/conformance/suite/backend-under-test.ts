@@ -1,0 +1,95 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import type * as core from '@nestjs/core';
+import type * as backendModule from '../../../src/backend/backend.module.js';
+import type {
+  Backend,
+  BackendDescriptor,
+  VolumeSettings,
+  VolumeStrategies,
+} from '../../../src/backend/contract/backend.js';
+import type { TreeLocation } from '../../../src/backend/contract/tree-task.js';
+import type { BackendCatalog } from '../../../src/backend/contract/backend-catalog.js';
+import type * as catalogModule from '../../../src/backend/contract/backend-catalog.js';
+import { built } from '../../support/built.js';
+
+/** An empty filesystem, mounted, that a backend can open as a volume. */
+export interface VolumeOnDisk {
+  /** Mount path. */
+  readonly path: string;
+  readonly options: object;
+  dispose(): Promise<void> | void;
+}
+
+/** What a backend hands the suite. */
+export interface BackendUnderTest {
+  /** As in the configuration. */
+  readonly name: string;
+  /** When it is not one of `backend/index.ts`. */
+  readonly descriptor?: BackendDescriptor;
+  /** Makes a volume of its own for each test. */
+  makeVolume(): Promise<VolumeOnDisk>;
+}
+
+/** One open volume, and shorthands for the suite. */
+export class OpenVolume {
+  constructor(
+    readonly disk: VolumeOnDisk,
+    readonly settings: VolumeSettings,
+    readonly strategies: VolumeStrategies,
+  ) {}
+
+  /** Absolute path of something on the volume. */
+  at(...parts: string[]): string {
+    return [this.disk.path, ...parts].join('/');
+  }
+
+  async close(): Promise<void> {
+    await this.strategies.close(5000);
+    await this.disk.dispose();
+  }
+}
+
+export const location = (path: string): TreeLocation => ({ path: Buffer.from(path) });
+export const HERE = Buffer.from('.');
+
+/** Opens volumes of one backend through the catalog, as the product does. */
+export class BackendHost {
+  #context: INestApplicationContext | undefined;
+  #backend: Backend | undefined;
+
+  constructor(readonly subject: BackendUnderTest) {}
+
+  get backend(): Backend {
+    return this.#backend!;
+  }
+
+  async start(): Promise<void> {
+    const { NestFactory } = await import('@nestjs/core' as string).then(
+      (module) => module as typeof core,
+    );
+    const { BackendModule } = await built<typeof backendModule>('backend/backend.module.js');
+    const { BackendCatalog } = await built<typeof catalogModule>(
+      'backend/contract/backend-catalog.js',
+    );
+    const { descriptor } = this.subject;
+    const module = BackendModule.forRoot(descriptor ? { extra: [descriptor] } : {});
+    this.#context = await NestFactory.createApplicationContext(module, { logger: false });
+    const catalog = this.#context.get<BackendCatalog>(BackendCatalog);
+    this.#backend = catalog.get(this.subject.name);
+  }
+
+  async stop(): Promise<void> {
+    await this.#context?.close();
+  }
+
+  settings(disk: VolumeOnDisk, path = disk.path): VolumeSettings {
+    const { options } = disk;
+    return { name: 'tested', backend: this.subject.name, path, fsprefix: '.', options };
+  }
+
+  async open(): Promise<OpenVolume> {
+    const disk = await this.subject.makeVolume();
+    const settings = this.settings(disk);
+    return new OpenVolume(disk, settings, await this.backend.open(settings));
+  }
+}
