@@ -9,12 +9,21 @@ import {
   text,
 } from '../../grammar/section/value-type.js';
 
-const LEVELS = ['NOTSET', 'TRACE', 'DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'] as const;
+/** From the finest to the coarsest. */
+export const LOG_LEVELS = [
+  'NOTSET',
+  'TRACE',
+  'DEBUG',
+  'INFO',
+  'WARNING',
+  'ERROR',
+  'CRITICAL',
+] as const;
 const DRIVERS = ['console', 'file', 'logstash', 'graylog'] as const;
 const FORMATS = ['simple', 'verbose'] as const;
 const ONLY_CONSOLE = 'logs go to standard output only; collect them from there';
 
-export type LogLevel = (typeof LEVELS)[number];
+export type LogLevel = (typeof LOG_LEVELS)[number];
 type LogDriver = (typeof DRIVERS)[number];
 
 /** `[logging.console]` */
@@ -66,7 +75,7 @@ class GraylogSection {
   readonly host?: never;
   @Setting('port', 'Port.', integer({ min: 0, max: 65_535 }), { example: 12201 })
   readonly port?: never;
-  @Setting('level', 'Level.', oneOf(...LEVELS), { example: 'INFO' })
+  @Setting('level', 'Level.', oneOf(...LOG_LEVELS), { example: 'INFO' })
   readonly level?: never;
   @Setting('ssl-verify', 'Check the certificate.', flag(), { example: true })
   readonly sslVerify?: never;
@@ -80,9 +89,14 @@ class GraylogSection {
 
 /** `[logging]` */
 export class LoggingSection {
-  @Setting('level', 'Least severe level that is logged. Read again on SIGHUP.', oneOf(...LEVELS), {
-    default: 'INFO',
-  })
+  @Setting(
+    'level',
+    'Least severe level that is logged. Read again on SIGHUP.',
+    oneOf(...LOG_LEVELS),
+    {
+      default: 'INFO',
+    },
+  )
   readonly level!: LogLevel;
 
   @Setting(

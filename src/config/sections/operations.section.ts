@@ -56,6 +56,14 @@ export class LimitsSection {
   readonly operationTimeoutMs!: number;
 
   @Setting(
+    'usage-timeout',
+    'Deadline of adding up the files of a vfolder for its usage.',
+    duration({ min: 100 }),
+    { default: '5m' },
+  )
+  readonly usageTimeoutMs!: number;
+
+  @Setting(
     'volume-share',
     'Part of `server.thread-pool-size` that one volume can occupy, so that a hung one never stops the others.',
     fraction(),
