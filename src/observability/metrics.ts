@@ -75,6 +75,11 @@ const bulkheadRefused = new Counter({
   labelNames: ['volume'] as const,
   registers: [registry],
 });
+const workerRestarts = new Counter({
+  name: 'backendai_storage_worker_restarts_total',
+  help: 'Workers that ended unexpectedly and were replaced',
+  registers: [registry],
+});
 const volumeHealthy = new Gauge({
   name: 'backendai_storage_volume_healthy',
   help: '1 when the volume answered its last probe, else 0',
@@ -180,6 +185,12 @@ export function countBulkheadRefusal(volume: string): void {
   bulkheadRefused.labels(volume).inc();
 }
 
+/** For the primary. */
+export function countWorkerRestart(): void {
+  workerRestarts.inc();
+}
+
+/** For the primary, which alone knows the probes: gauges of several processes are added up. */
 export function setVolumeHealth(volume: string, healthy: boolean): void {
   volumeHealthy.labels(volume).set(healthy ? 1 : 0);
 }
