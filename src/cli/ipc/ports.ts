@@ -1,0 +1,31 @@
+import type { Worker } from 'node:cluster';
+import type { Port } from './channel.js';
+
+/** A worker, seen from the primary. */
+export function portOfWorker(worker: Worker): Port {
+  return {
+    send: (message) => {
+      if (!worker.isConnected()) return false;
+      // A worker that dies meanwhile is noticed by its exit.
+      worker.send(message as object, () => undefined);
+      return true;
+    },
+    receive: (handler) => {
+      worker.on('message', handler);
+    },
+  };
+}
+
+/** The primary, seen from a worker. */
+export function portOfPrimary(process: NodeJS.Process): Port {
+  return {
+    send: (message) => {
+      if (!process.connected || !process.send) return false;
+      process.send(message, undefined, undefined, () => undefined);
+      return true;
+    },
+    receive: (handler) => {
+      process.on('message', handler);
+    },
+  };
+}

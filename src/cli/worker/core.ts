@@ -1,0 +1,108 @@
+import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { BackendModule } from '../../backend/backend.module.js';
+import { backends } from '../../backend/index.js';
+import { SettingsModule } from '../../config/settings.module.js';
+import type { Settings } from '../../config/settings.js';
+import { isServiceable, type ProbeReport } from '../../health/probe/probe-report.js';
+import type { VolumeState } from '../../health/process-group.js';
+import { setBulkhead } from '../../observability/metrics.js';
+import { NestLogger } from '../../observability/nest-logger.js';
+import { VolumeModule } from '../../volume/volume.module.js';
+import { VolumeService } from '../../volume/volume.service.js';
+import type { WorkerBus } from '../../volume/worker-bus.js';
+import { domainSettings, volumeSettings } from './domain-settings.js';
+
+/** What all planes of a worker stand on: settings, backends, volumes. Each exists once. */
+@Module({})
+class CoreModule {
+  static forRoot(settings: Settings, bus: WorkerBus): DynamicModule {
+    const volumes = VolumeModule.forRoot({
+      settings: domainSettings(settings, backends),
+      bus,
+      backends: BackendModule.forRoot(),
+    });
+    return {
+      module: CoreModule,
+      imports: [SettingsModule.forRoot(settings), volumes],
+    };
+  }
+}
+
+/** The domain of one process, open. */
+export class Core {
+  constructor(
+    private readonly context: INestApplicationContext,
+    readonly volumes: VolumeService,
+  ) {}
+
+  volumeStates(): VolumeState[] {
+    return this.volumes.registry
+      .status()
+      .map(({ name, state, reason }) => ({ volume: name, usable: state === 'usable', reason }));
+  }
+
+  /** While a volume cannot serve anything its requests are refused at once, instead of hanging or failing one by one. */
+  probed(report: ProbeReport): void {
+    const volume = this.volumes.registry.all().find(({ name }) => name === report.volume);
+    volume?.markHung(isServiceable(report) ? null : report.message);
+  }
+
+  /** For `strict-volumes`. @throws Error naming those that are not usable, a line each */
+  assertAllUsable(): void {
+    const refused = this.volumeStates().filter(({ usable }) => !usable);
+    if (refused.length === 0) return;
+    const lines = refused.map(
+      ({ volume, reason }) => `volume "${volume}" is unavailable: ${reason}`,
+    );
+    throw new Error(lines.join('\n'));
+  }
+
+  /** Brings the gauges that are read on demand up to date. */
+  refreshGauges(): void {
+    for (const { name, bulkhead } of this.volumes.registry.status()) {
+      setBulkhead(name, bulkhead.inFlight, bulkhead.waiting);
+    }
+  }
+
+  /** Begins the work that no request asks for: unfinished jobs, sweeps. */
+  start(): void {
+    this.volumes.jobs.start();
+    this.volumes.uploads.start();
+  }
+
+  /** Brings that work to a stopping point within `deadlineMs`; it goes on at the next start. */
+  async quiesce(deadlineMs: number): Promise<void> {
+    await this.volumes.jobs.drain(deadlineMs);
+  }
+
+  /** Takes over the volumes of new settings. */
+  async reload(settings: Settings): Promise<void> {
+    await this.volumes.registry.reload(volumeSettings(settings, backends));
+  }
+
+  /** Closes everything, as far as it lets itself be closed within `deadlineMs`. Never rejects. */
+  async close(deadlineMs: number): Promise<void> {
+    this.volumes.uploads.stop();
+    await this.quiesce(deadlineMs);
+    await this.volumes.registry.close(deadlineMs);
+    // The context has no hooks that could take time: what must be ended in order was ended above.
+    await this.context.close().catch(() => undefined);
+  }
+}
+
+/** The domain with nothing opened yet. */
+export async function createCore(settings: Settings, bus: WorkerBus): Promise<Core> {
+  const context = await NestFactory.createApplicationContext(CoreModule.forRoot(settings, bus), {
+    abortOnError: false,
+    logger: new NestLogger(),
+  });
+  return new Core(context, context.get(VolumeService, { strict: false }));
+}
+
+/** Opens the volumes. One that cannot be opened is unavailable and retried; that is no failure here. */
+export async function openCore(settings: Settings, bus: WorkerBus): Promise<Core> {
+  const core = await createCore(settings, bus);
+  await core.volumes.registry.open();
+  return core;
+}
