@@ -1,5 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import type * as core from '@nestjs/core';
+import { NestFactory } from '@nestjs/core';
 import type * as backendModule from '../../../src/backend/backend.module.js';
 import type {
   Backend,
@@ -64,9 +64,6 @@ export class BackendHost {
   }
 
   async start(): Promise<void> {
-    const { NestFactory } = await import('@nestjs/core' as string).then(
-      (module) => module as typeof core,
-    );
     const { BackendModule } = await built<typeof backendModule>('backend/backend.module.js');
     const { BackendCatalog } = await built<typeof catalogModule>(
       'backend/contract/backend-catalog.js',
