@@ -37,6 +37,15 @@ describe('Beneath', () => {
     fs.rmSync(top, { recursive: true });
   });
 
+  it('knows where a path leads on this host, and never follows one out', async () => {
+    const real = fs.realpathSync(path.join(top, 'root'));
+    expect((await root.realPath()).toString()).toBe(real);
+    expect((await root.realPath(bytes('link-inside'))).toString()).toBe(`${real}/dir/inner`);
+    for (const name of ['link-outside', 'dirlink-outside', 'link-absolute']) {
+      await expect(root.realPath(bytes(name))).rejects.toMatchObject({ errno: Errno.EXDEV });
+    }
+  });
+
   it.each([
     ['../secret', Errno.EXDEV],
     ['dir/../../secret', Errno.EXDEV],

@@ -52,8 +52,7 @@ export class VolumeRegistry {
 
   /** Opens everything in parallel; resolves when each volume is open, has failed, or its deadline has passed. */
   async open(): Promise<void> {
-    await this.#noop.start();
-    await this.reload(this.settings.volumes);
+    await Promise.all([this.#noop.start(), this.reload(this.settings.volumes)]);
   }
 
   /**

@@ -61,9 +61,9 @@ export class VolumeService {
       }));
   }
 
-  hardwareInfo(name: string): Promise<HardwareInfo> {
+  async hardwareInfo(name: string): Promise<HardwareInfo> {
     const volume = this.registry.get(name);
-    return volume.run('volume.hwinfo', () => volume.strategies.telemetry.hardwareInfo());
+    return await volume.run('volume.hwinfo', () => volume.strategies.telemetry.hardwareInfo());
   }
 
   /** @throws StorageError UNSUPPORTED where the backend measures nothing */
@@ -75,8 +75,8 @@ export class VolumeService {
     return { metric, observedAt: new Date() };
   }
 
-  capacity(name: string): Promise<Capacity> {
+  async capacity(name: string): Promise<Capacity> {
     const volume = this.registry.get(name);
-    return volume.run('volume.fs-usage', () => volume.strategies.telemetry.capacity());
+    return await volume.run('volume.fs-usage', () => volume.strategies.telemetry.capacity());
   }
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { DomainRig, p, SCOPED, UNSCOPED } from '../testing/domain-rig.js';
@@ -411,7 +412,8 @@ describe('Files', () => {
 
     it('closes a file that comes too late for whoever asked', async () => {
       Object.assign(rig.settings, { operationDeadlineMs: 30 });
-      const { files: impatient } = await rig.worker();
+      const { files: impatient, registry } = await rig.worker();
+      while (!registry.get('local').isUsable) await sleep(10);
       write('file');
       const openDescriptors = (): string[] => fs.readdirSync('/proc/self/fd');
       const before = openDescriptors().length;
@@ -423,7 +425,7 @@ describe('Files', () => {
         code: 'UNAVAILABLE',
       });
       injectFaults(undefined);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
       expect(openDescriptors().length).toBe(before);
     });
   });

@@ -31,17 +31,21 @@ export class Files {
   ) {}
 
   /** Attempts each path; failures are in the results, in the order of the paths. */
-  mkdir(ref: VFolderRef, paths: readonly RelPath[], options: MkdirOptions): Promise<MkdirResult[]> {
+  async mkdir(
+    ref: VFolderRef,
+    paths: readonly RelPath[],
+    options: MkdirOptions,
+  ): Promise<MkdirResult[]> {
     const volume = this.registry.get(ref.volume);
-    return volume.withVFolder('file.mkdir', ref.id, (vfolder) =>
+    return await volume.withVFolder('file.mkdir', ref.id, (vfolder) =>
       makeDirectories(vfolder, ref, paths, options),
     );
   }
 
   /** One directory, at most `scandir-limit` entries. */
-  list(ref: VFolderRef, path: RelPath): Promise<FileListing> {
+  async list(ref: VFolderRef, path: RelPath): Promise<FileListing> {
     const volume = this.registry.get(ref.volume);
-    return volume.run('file.list', () =>
+    return await volume.run('file.list', () =>
       listDirectory(volume, ref, path, this.settings.scandirLimit),
     );
   }
@@ -96,10 +100,10 @@ export class Files {
    *
    * @throws StorageError IS_A_DIRECTORY, NOT_A_FILE
    */
-  open(ref: VFolderRef, path: RelPath): Promise<OpenedFile> {
+  async open(ref: VFolderRef, path: RelPath): Promise<OpenedFile> {
     assertNotReserved(ref, path);
     const volume = this.registry.get(ref.volume);
-    return volume.acquire(
+    return await volume.acquire(
       'file.fetch',
       async () => {
         using vfolder = await volume.openVFolder(ref.id);

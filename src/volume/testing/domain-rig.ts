@@ -85,6 +85,7 @@ export class DomainRig {
     this.settings = {
       volumes: [{ name: 'local', backend: 'vfs', path: this.path, fsprefix: '.', options: {} }],
       scandirLimit: 0,
+      maxUploadSizeBytes: 1024 ** 3,
       tokenKeys: ['secret'],
       tokenLifetimeMs: 60_000,
       unmanagedRoots: [],
@@ -92,8 +93,17 @@ export class DomainRig {
       operationDeadlineMs: 10_000,
       usageDeadlineMs: 10_000,
       bulkheadShare: 8,
+      uploads: {
+        lockWaitMs: 1_000,
+        idleTimeoutMs: 1_000,
+        stagingMaxAgeMs: 60_000,
+        finishedRetentionMs: 60_000,
+        sweepIntervalMs: 60_000,
+      },
+      jobs: { retentionMs: 60_000, concurrency: 2, heartbeatMs: 1_000, expiredAfterMs: 5_000 },
+      nodeId: 'node',
       ...overrides,
-    } as DomainSettings;
+    };
   }
 
   async worker() {
