@@ -101,6 +101,7 @@ export class DomainRig {
         sweepIntervalMs: 60_000,
       },
       jobs: { retentionMs: 60_000, concurrency: 2, heartbeatMs: 1_000, expiredAfterMs: 5_000 },
+      downloads: { idleTimeoutMs: 1_000, compressionLevel: 1 },
       nodeId: 'node',
       ...overrides,
     };
