@@ -1,7 +1,7 @@
 import type { VolumeSettings } from '../backend/contract/backend.js';
 
 /** Uploads; times in milliseconds. */
-export interface UploadSettings {
+interface UploadSettings {
   /** How long a request waits for an upload that another one holds, or a volume that is away, before it is refused. */
   readonly lockWaitMs: number;
   /** A body that stands still for so long is given up; what arrived is kept. */
@@ -15,7 +15,7 @@ export interface UploadSettings {
 }
 
 /** Downloads and archives. */
-export interface DownloadSettings {
+interface DownloadSettings {
   /** A transfer whose client takes nothing for so long (ms) is cut off. */
   readonly idleTimeoutMs: number;
   /** 0 stores the content of archives as it is, 1 is fastest, 9 smallest. */
@@ -23,7 +23,7 @@ export interface DownloadSettings {
 }
 
 /** Jobs; times in milliseconds. */
-export interface JobSettings {
+interface JobSettings {
   /** How long a finished job stays listed. */
   readonly retentionMs: number;
   /** Jobs a worker runs at a time on one volume; the others wait. */

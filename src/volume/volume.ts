@@ -14,7 +14,7 @@ import type { LayoutVersion } from './layout-marker.js';
 export const NOOP = 'noop';
 
 /** What the mount path was when the volume was opened, to notice that something else is mounted there now. */
-export type VolumeIdentity = Pick<Stat, 'dev' | 'ino'>;
+type VolumeIdentity = Pick<Stat, 'dev' | 'ino'>;
 
 export type VolumeState =
   | {
