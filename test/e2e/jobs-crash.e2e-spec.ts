@@ -154,7 +154,9 @@ describe('jobs of a process that is killed again and again', () => {
     host = await start();
     expect(await host.ended(id)).toMatchObject({ state: 'done' });
     expect(await countEntries(pathOf(destination))).toBe(ALL);
-    const ends = [...stopped.events, ...host.events].filter(({ event }) => /^clone/.test(event));
+    const ends = [...stopped.events, ...host.events].filter(({ event }) =>
+      event.startsWith('clone'),
+    );
     expect(ends.map(({ event }) => event)).toEqual(['cloneSucceeded']);
   }, 60_000);
 

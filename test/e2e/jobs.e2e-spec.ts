@@ -42,7 +42,7 @@ describe('jobs', () => {
   }
 
   const names = async (directory: string): Promise<string[]> =>
-    (await fs.readdir(directory).catch(() => [])).toSorted();
+    (await fs.readdir(directory).catch(() => [] as string[])).toSorted((a, b) => (a < b ? -1 : 1));
 
   beforeAll(async () => {
     base = await fs.mkdtemp(path.join(os.tmpdir(), 'jobs-'));

@@ -103,7 +103,7 @@ const calls = {
   drain: (deadlineMs) => volumes.jobs.drain(deadlineMs),
 };
 
-process.on('message', async ({ number, call, args }) => {
+async function answer({ number, call, args }) {
   try {
     await tell({ number, result: (await calls[call](...args)) ?? null });
   } catch (error) {
@@ -112,6 +112,7 @@ process.on('message', async ({ number, call, args }) => {
       error: { code: error.code, message: error.message, details: error.details },
     });
   }
-});
+}
+process.on('message', (message) => void answer(message));
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 await tell({ ready: true });

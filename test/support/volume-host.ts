@@ -43,7 +43,7 @@ export class VolumeHost {
     this.#exited = new Promise((resolve) => child.once('exit', () => resolve()));
     child.on('message', (message) => this.receive(message as Record<string, unknown>));
     child.once('exit', () => {
-      for (const { reject } of this.#pending.values()) reject(new Error('the host has ended'));
+      for (const call of this.#pending.values()) call.reject(new Error('the host has ended'));
       this.#pending.clear();
     });
   }
@@ -60,7 +60,7 @@ export class VolumeHost {
   async call<T>(call: string, ...args: unknown[]): Promise<T> {
     const number = ++this.#calls;
     return await new Promise<T>((resolve, reject) => {
-      this.#pending.set(number, { resolve: resolve as Pending['resolve'], reject });
+      this.#pending.set(number, { resolve, reject });
       this.child.send({ number, call, args }, (error) => {
         if (error) reject(error);
       });

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { fromSystemError } from '../../errors/from-system-error.js';
 import { assertNotReserved, outsideVFolder } from '../files/entry-error.js';
 import type { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
@@ -50,7 +51,11 @@ export class FileDeletionJobs {
         root,
       },
     });
-    await new JobStore(volume).save(record, { durable: true });
+    try {
+      await new JobStore(volume).save(record, { durable: true });
+    } catch (error) {
+      throw fromSystemError(error, { volume: volume.name, vfid: record.vfolder });
+    }
     this.feed.tell(jobOf(record));
     this.runner.submit(this.tasks.of(record));
     return record.id;

@@ -89,7 +89,7 @@ export class Jobs {
     });
     const settled = this.untilEnd(job.id);
     this.bus.publish(CANCEL_TOPIC, job.id);
-    const record = await store.read(job.id);
+    const record = await store.read(job.id).catch(() => undefined);
     // In case nobody looks after it just now; whoever does holds its lock.
     if (record && !this.runner.has(job.id)) this.runner.submit(this.tasks.of(record));
     await settled;
@@ -112,13 +112,11 @@ export class Jobs {
   }
 
   private async find(id: JobId): Promise<Job | undefined> {
-    const here = this.runner.find(id);
-    if (here) return here;
-    const heard = this.feed.heard(id);
+    const heard = newest(this.runner.find(id), this.feed.heard(id));
+    if (this.runner.has(id)) return heard;
     const records = await Promise.all(this.usable().map((volume) => this.readQuietly(volume, id)));
     const recorded = records.find((record) => record !== undefined);
-    if (recorded && heard) return isNewer(heard, recorded) ? heard : recorded;
-    return recorded ?? heard ?? (await this.findLeftover(id));
+    return newest(recorded, heard) ?? (await this.findLeftover(id));
   }
 
   private async findLeftover(id: JobId): Promise<Job | undefined> {
@@ -165,6 +163,10 @@ export class Jobs {
       }
     });
   }
+}
+
+function newest(a: Job | undefined, b: Job | undefined): Job | undefined {
+  return a && b ? (isNewer(b, a) ? b : a) : (a ?? b);
 }
 
 /** An end is newer than everything else, whatever the clocks of the workers' hosts say. */

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { fromSystemError } from '../../errors/from-system-error.js';
 import { StorageError } from '../../errors/storage-error.js';
 import { isDirectory, type Stat } from '../../native/stat.js';
 import type { VFolderId, VFolderRef } from '../ids/vfolder-id.js';
@@ -77,9 +78,9 @@ export class VFolderCloning {
    */
   private async register(volume: Volume, id: VFolderId, record: Clone): Promise<JobId | undefined> {
     const store = new JobStore(volume);
-    await this.assertVacant(store, id, record);
-    await store.save(record, { durable: true });
     try {
+      await this.assertVacant(store, id, record);
+      await store.save(record, { durable: true });
       for (let attempt = 0; attempt < MAX_STALE_CLAIMS; attempt++) {
         const holder = await store.claimDestination(id, record.id);
         if (holder === record.id) return undefined;
@@ -93,7 +94,7 @@ export class VFolderCloning {
       throw destinationTaken(id);
     } catch (error) {
       await store.remove(record.id).catch(() => undefined);
-      throw error;
+      throw fromSystemError(error, { volume: volume.name, vfid: id.toString() });
     }
   }
 

@@ -89,14 +89,19 @@ export class VFolderDeletion {
 /** A deletion of this vfolder that was asked for before and has not come to its end. */
 async function findDeletion(volume: Volume, vfolder: VFolderId): Promise<Deletion | undefined> {
   const scopeHex = vfolder.scope?.pathname ?? null;
-  for await (const leftover of scanScope(volume.strategies.trees, scopeHex)) {
-    if (leftover.kind !== 'deletion' || leftover.name.vfolder.folder !== vfolder.folder) continue;
-    return newRecord({
-      id: leftover.name.jobId,
-      volume: volume.name,
-      vfolder: leftover.name.vfolder.toString(),
-      manifest: { kind: 'delete_vfolder', place: leftover.place, inode: null },
-    });
+  try {
+    for await (const leftover of scanScope(volume.strategies.trees, scopeHex)) {
+      const isIt = leftover.kind === 'deletion' && leftover.name.vfolder.folder === vfolder.folder;
+      if (!isIt) continue;
+      return newRecord({
+        id: leftover.name.jobId,
+        volume: volume.name,
+        vfolder: leftover.name.vfolder.toString(),
+        manifest: { kind: 'delete_vfolder', place: leftover.place, inode: null },
+      });
+    }
+  } catch (error) {
+    throw fromSystemError(error, { subject: 'volume', volume: volume.name });
   }
   return undefined;
 }

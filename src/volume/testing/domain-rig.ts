@@ -36,7 +36,7 @@ configureLogging({ level: 'fatal' });
 /** A quota model without quotas, for specs to override what they watch. */
 export class PlainQuota implements QuotaModel {
   readonly scopeMode = 0o755;
-  readonly enforcesScopes = false;
+  readonly enforcesScopes: boolean = false;
   readonly enforcesVFolders: boolean = false;
 
   async initialiseScope(_scope: Buffer, _limitBytes: number | null): Promise<void> {}
