@@ -49,9 +49,9 @@ export class ClientPlanes {
     const child = fork(join(__dirname, 'client-plane-process.mjs'), [JSON.stringify(all)], {
       execArgv: [],
     });
-    const [{ port }] = (await once(child, 'message')) as [{ port: number }];
-    const plane = new ClientPlane(child, port);
+    const plane = new ClientPlane(child);
     this.#running.push(plane);
+    await plane.started();
     return plane;
   }
 
@@ -63,12 +63,24 @@ export class ClientPlanes {
 
 /** One process that serves a client plane. */
 export class ClientPlane {
+  readonly #pending = new Map<number, (reply: Reply) => void>();
+  readonly #port: Promise<number>;
   #last = 0;
+  port = 0;
 
-  constructor(
-    private readonly child: ChildProcess,
-    readonly port: number,
-  ) {}
+  constructor(private readonly child: ChildProcess) {
+    this.#port = new Promise((resolve, reject) => {
+      child.once('exit', () => reject(new Error('the client plane ended before it listened')));
+      child.on('message', (message: Reply | { port: number }) => {
+        if ('port' in message) resolve(message.port);
+        else this.#pending.get(message.id)?.(message);
+      });
+    });
+  }
+
+  async started(): Promise<void> {
+    this.port = await this.#port;
+  }
 
   get pid(): number {
     return this.child.pid!;
@@ -125,12 +137,12 @@ export class ClientPlane {
 
   private async ask(command: string, argument: object): Promise<unknown> {
     const id = ++this.#last;
-    this.child.send({ id, command, argument });
-    for (;;) {
-      const [reply] = (await once(this.child, 'message')) as [Reply];
-      if (reply.id !== id) continue;
-      if (reply.error) throw Object.assign(new Error(reply.error.message), reply.error);
-      return reply.result;
-    }
+    const reply = await new Promise<Reply>((resolve) => {
+      this.#pending.set(id, resolve);
+      this.child.send({ id, command, argument });
+    });
+    this.#pending.delete(id);
+    if (reply.error) throw Object.assign(new Error(reply.error.message), reply.error);
+    return reply.result;
   }
 }
