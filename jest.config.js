@@ -26,7 +26,7 @@ const common = {
 };
 
 export default {
-  // Jest knows it for all projects only.
+  // Jest knows it for all projects only. The end-to-end suites start processes.
   testTimeout: 60_000,
   projects: [
     { ...common, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
@@ -37,6 +37,4 @@ export default {
       testRegex: '\\.e2e-spec\\.ts$',
     },
   ],
-  // A project's own value is not looked at. The end-to-end suites start processes.
-  testTimeout: 60_000,
 };

@@ -28,8 +28,6 @@ const SET_C = {
   'access-control-allow-methods': '*',
 };
 
-jest.setTimeout(120_000);
-
 let planes: ClientPlanes;
 let plane: ClientPlane;
 let folder: string;

@@ -17,7 +17,7 @@ import { VolumeModule } from '../../dist/volume/volume.module.js';
 import { VolumeService } from '../../dist/volume/volume.service.js';
 import { LocalWorkerBus } from '../../dist/volume/worker-bus.js';
 
-configureLogging({ level: process.env.TEST_LOG_LEVEL ?? 'CRITICAL', format: 'json' });
+configureLogging({ level: process.env.TEST_LOG_LEVEL ?? 'fatal', format: 'json' });
 process.umask(0o022);
 const { tls, ...settings } = JSON.parse(process.argv[2]);
 const core = await NestFactory.createApplicationContext(

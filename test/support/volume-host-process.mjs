@@ -17,7 +17,7 @@ import { VolumeService } from '../../dist/volume/volume.service.js';
 import { LocalWorkerBus, WORKER_DIED } from '../../dist/volume/worker-bus.js';
 
 const options = JSON.parse(process.argv[2]);
-configureLogging({ level: options.logLevel ?? 'CRITICAL' });
+configureLogging({ level: options.logLevel ?? 'fatal' });
 
 const tell = (message) => new Promise((resolve) => process.send(message, () => resolve()));
 
