@@ -53,7 +53,8 @@ export interface TreeOperations {
    * Copies the content of `source` into `destination`, which is made when missing: modes and times kept,
    * links copied as links, reflinks where the filesystem has them, sparse files stay sparse, special files
    * left out; files with several names become several files, and set-id bits go with the owner they were for.
-   * Every file appears whole or not at all. Repeating it over a half-made copy completes the copy: a file
+   * Every file appears whole or not at all to users other than the proxy's: directories that are made get
+   * their mode when they are filled. Repeating it over a half-made copy completes the copy: a file
    * whose size and modification time agree is taken as done, another one is replaced. A directory that stands
    * where the source has something else is an error. Missing parents of the destination are an error too.
    */

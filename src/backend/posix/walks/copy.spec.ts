@@ -135,18 +135,27 @@ describe('copy', () => {
     expect(fs.readFileSync(at('destination/a/file'), 'utf8')).toBe('content');
   });
 
-  it('shows a file whole or not at all, and leaves nothing half-made when it fails', () => {
+  it.each([
+    ['that it made, closed to others until it is finished', false],
+    ['that was there, where a file gets its name when it is whole', true],
+  ])('leaves nothing half-made in a directory %s', (_, wasThere) => {
+    fs.rmSync(at('source/a'), { recursive: true });
     fs.writeFileSync(at('source/large'), Buffer.alloc(30 << 20, 1));
+    if (wasThere) fs.mkdirSync(at('destination'));
     injectFaults((syscall) => (syscall === 'ioctl' ? Errno.EOPNOTSUPP : undefined));
     const walk = copying();
     for (let step = 0; step < 3; step++) walk.next();
-    expect(fs.existsSync(at('destination/large'))).toBe(false);
+    const meanwhile = fs.readdirSync(at('destination'));
+    expect(meanwhile).toEqual([
+      wasThere ? (expect.stringMatching(/^\.storage-proxy-.*\.partial$/) as unknown) : 'large',
+    ]);
+    if (!wasThere) expect(fs.statSync(at('destination')).mode & 0o777).toBe(0o700);
     walk.return(undefined);
-    expect(fs.readdirSync(at('destination')).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect(fs.readdirSync(at('destination'))).toEqual([]);
 
     injectFaults((syscall) => (syscall === 'copy_file_range' ? Errno.ENOSPC : undefined));
     expect(() => drain(copying())).toThrow(/ENOSPC/);
-    expect(fs.readdirSync(at('destination')).filter((name) => name.startsWith('.'))).toEqual([]);
+    expect(fs.readdirSync(at('destination'))).toEqual([]);
   });
 
   it('does not write through links that stand in the destination', () => {

@@ -161,12 +161,16 @@ class TreeCopy {
   }
 
   *#copyFile(name: Buffer): Walk<void> {
+    if (this.#isDone(name)) {
+      this.pace.count(0);
+      return;
+    }
     const file = this.#present(() => openSource(this.source.here.fd, name));
     if (file === undefined) return;
     try {
       const stat = sync.statx(file, EMPTY, AT_EMPTY_PATH);
       if (!isRegularFile(stat)) return;
-      if (!this.#isDone(name, stat)) yield* this.#fillFile(file, name, stat);
+      yield* this.#fillFile(file, name, stat);
       this.pace.count(0);
     } finally {
       sync.close(file);
@@ -174,21 +178,30 @@ class TreeCopy {
   }
 
   /** Whether an earlier run copied it: times are set only when the content is there. */
-  #isDone(name: Buffer, stat: Stat): boolean {
+  #isDone(name: Buffer): boolean {
     const { fd, state } = this.destination.here;
     if (state.isNew) return false;
     const there = this.#present(() => sync.statx(fd, name, AT_SYMLINK_NOFOLLOW));
+    if (there === undefined || !isRegularFile(there)) return false;
+    const stat = this.#present(() => sync.statx(this.source.here.fd, name, AT_SYMLINK_NOFOLLOW));
     return (
-      there !== undefined &&
-      isRegularFile(there) &&
+      stat !== undefined &&
+      isRegularFile(stat) &&
       there.size === stat.size &&
       there.mtimeNs === stat.mtimeNs
     );
   }
 
+  /**
+   * Fills a file under another name and renames it when it is whole. In a directory that this run has made,
+   * which is closed to others until it is finished, it has its own name from the start: a rename costs as much
+   * as all the rest of a small file.
+   */
   *#fillFile(file: number, name: Buffer, stat: Stat): Walk<void> {
-    const { fd } = this.destination.here;
-    const target = createTarget(fd, this.#partial);
+    const { fd, state } = this.destination.here;
+    const inPlace = state.isNew ? createUnlessTaken(fd, name) : undefined;
+    const target = inPlace ?? createTarget(fd, this.#partial);
+    const fillingName = inPlace === undefined ? this.#partial : name;
     let isWhole = false;
     try {
       try {
@@ -199,10 +212,10 @@ class TreeCopy {
       } finally {
         sync.close(target);
       }
-      sync.renameat2(fd, this.#partial, fd, name);
+      if (fillingName !== name) sync.renameat2(fd, fillingName, fd, name);
       isWhole = true;
     } finally {
-      if (!isWhole) this.#present(() => sync.unlinkat(fd, this.#partial));
+      if (!isWhole) this.#present(() => sync.unlinkat(fd, fillingName));
     }
   }
 
@@ -265,5 +278,14 @@ class TreeCopy {
       if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EINVAL)) return undefined;
       throw error;
     }
+  }
+}
+
+function createUnlessTaken(dirfd: number, name: Buffer): number | undefined {
+  try {
+    return createTarget(dirfd, name);
+  } catch (error) {
+    if (isErrno(error, Errno.EEXIST)) return undefined;
+    throw error;
   }
 }
