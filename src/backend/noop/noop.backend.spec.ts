@@ -4,8 +4,8 @@ describe('NoopBackend', () => {
   const here = { path: Buffer.from('any') };
 
   it('does nothing, claims nothing, and succeeds', async () => {
-    const { quota, trees, telemetry, capabilities, warnings, close } =
-      await new NoopBackend().open();
+    const strategies = await new NoopBackend().open();
+    const { quota, trees, telemetry, capabilities, warnings } = strategies;
     expect(capabilities.size).toBe(0);
     expect(warnings).toEqual([]);
     expect(await trees.list(here, here.path, { limit: 0 })).toEqual({ entries: [] });
@@ -22,7 +22,7 @@ describe('NoopBackend', () => {
       metadata: {},
     });
     await expect(telemetry.performanceMetric()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
-    await close(0);
+    await strategies.close(0);
   });
 
   it('is found by its name', () => {
