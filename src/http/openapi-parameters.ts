@@ -2,10 +2,18 @@
 export interface OperationObject {
   operationId?: string;
   description?: string;
-  parameters?: { name: string; required?: boolean }[];
+  parameters?: ParameterObject[];
   requestBody?: { content: Record<string, { schema: { $ref?: string } }> };
   responses: Record<string, unknown>;
   security?: Record<string, string[]>[];
+}
+
+interface ParameterObject {
+  name: string;
+  required?: boolean;
+  description?: string;
+  example?: unknown;
+  schema?: SchemaObject;
 }
 
 interface SchemaObject {
@@ -83,6 +91,21 @@ function bodySchema(
   return ref === undefined ? undefined : (schemas[ref.slice(REF.length)] as SchemaObject);
 }
 
+/**
+ * Puts what Nest gathers into a parameter's schema where readers look for it: description and example
+ * beside the name. A `type` beside `anyOf` says that only that type will do, which is wrong.
+ */
+export function tidyParameters(operation: OperationObject): void {
+  for (const parameter of operation.parameters ?? []) {
+    if (parameter.schema === undefined) continue;
+    const { description, example, ...schema } = parameter.schema;
+    if (schema.anyOf) delete schema.type;
+    parameter.schema = schema;
+    if (description !== undefined) parameter.description ??= description;
+    if (example !== undefined) parameter.example ??= example;
+  }
+}
+
 function isObject(schema: SchemaObject): boolean {
   return (
     schema.$ref !== undefined ||
@@ -104,6 +127,21 @@ export function pruneSchemas<T>(paths: unknown, schemas: Record<string, T>): Rec
   };
   visit(paths);
   return Object.fromEntries(Object.entries(schemas).filter(([name]) => used.has(name)));
+}
+
+/** Drops the suffix that our classes have: it means nothing to readers of the document. */
+export function publicNames<T>(document: T): T {
+  const text = JSON.stringify(document).replaceAll(
+    /"#\/components\/schemas\/(\w+)Dto"/g,
+    '"#/components/schemas/$1"',
+  );
+  const renamed = JSON.parse(text) as T & { components: { schemas: Record<string, unknown> } };
+  renamed.components.schemas = Object.fromEntries(
+    Object.entries(renamed.components.schemas)
+      .map(([name, schema]) => [name.replace(/Dto$/, ''), schema] as const)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
+  );
+  return renamed;
 }
 
 function referencesIn(node: unknown): string[] {

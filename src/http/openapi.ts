@@ -2,11 +2,14 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { AUTH_HEADER } from './manager-auth.js';
 import { errorResponses, PROBLEM_SCHEMA } from './openapi-errors.js';
+import { addExamples } from './openapi-examples.js';
 import {
   parameterNames,
   pruneSchemas,
+  publicNames,
   queryInsteadOfBody,
   takesJson,
+  tidyParameters,
   type OperationObject,
 } from './openapi-parameters.js';
 import { OPERATIONS, operationSpec, type Operation, type Plane } from './operations.js';
@@ -34,10 +37,15 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as 
  */
 export function buildOpenApi(app: INestApplication, options: OpenApiOptions): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, baseOf(options));
+  const ids = new Set<string>();
   for (const [path, item] of Object.entries(document.paths)) {
     for (const method of METHODS) {
       const operation = item[method] as OperationObject | undefined;
-      if (operation) complete(operation, method, path, document);
+      if (!operation) continue;
+      complete(operation, method, path, document);
+      // OpenAPI wants ids to be unique; ours names the operation, which may have several paths.
+      if (ids.has(operation.operationId!)) operation.operationId += path.replaceAll('/', '.');
+      ids.add(operation.operationId!);
     }
   }
   const components = (document.components ??= {});
@@ -45,7 +53,7 @@ export function buildOpenApi(app: INestApplication, options: OpenApiOptions): Op
     ...pruneSchemas(document.paths, components.schemas ?? {}),
     Problem: PROBLEM_SCHEMA as never,
   };
-  return document;
+  return publicNames(document);
 }
 
 function baseOf(options: OpenApiOptions): Omit<OpenAPIObject, 'paths'> {
@@ -63,7 +71,7 @@ function baseOf(options: OpenApiOptions): Omit<OpenAPIObject, 'paths'> {
       type: 'apiKey',
       in: 'header',
       name: 'X-BackendAI-Storage-Auth-Token',
-      description: `One of the secrets in \`[api.manager]\`, sent as \`${AUTH_HEADER}\`.`,
+      description: 'One of the secrets in `[api.manager]`.',
     });
   }
   return builder.build();
@@ -94,6 +102,8 @@ function complete(
   if (method === 'get' || method === 'delete' || method === 'head') {
     queryInsteadOfBody(operation, schemas);
   }
+  tidyParameters(operation);
+  addExamples(operation, schemas);
 }
 
 function errorsStatedIn(responses: Record<string, unknown>): Record<string, unknown> {

@@ -22,6 +22,10 @@ import {
 import { JobStartedDto, StatusOkDto } from './dto/folder.dto.js';
 import { entryDto, mkdirAnswer } from './file-answers.js';
 
+/** Rows of an answer of mkdir, for the documentation. */
+const MADE = { msg: null, item: 'data/2026' };
+const FAILED = { msg: 'File exists', item: 'data/2027' };
+
 @ApiTags('files')
 @Controller('folder/file')
 export class FilesController {
@@ -31,11 +35,21 @@ export class FilesController {
   @Operation('file.mkdir', {
     summary: 'Make directories',
     description:
-      'Scoped ids: each path is tried and reported; 200 when all were made, 207 when some were, 422 when none was. Bare ids: 204, or the first failure.',
+      'Scoped ids: each path is tried and reported; 200 when all were made, 207 when some were, 422 when none was. Bare ids: 204, or the first failure. A path that leaves the folder answers 400 before anything is made.',
   })
   @ApiOkResponse({ type: MkdirAnswerDto, description: 'All were made' })
-  @ApiResponse({ status: 207, type: MkdirAnswerDto, description: 'Some failed' })
-  @ApiResponse({ status: 422, type: MkdirAnswerDto, description: 'All failed' })
+  @ApiResponse({
+    status: 207,
+    type: MkdirAnswerDto,
+    description: 'Some failed',
+    example: { results: { success: [MADE], failed: [FAILED] } },
+  })
+  @ApiResponse({
+    status: 422,
+    type: MkdirAnswerDto,
+    description: 'All failed',
+    example: { results: { success: [], failed: [FAILED] } },
+  })
   @ApiNoContentResponse({ description: 'Bare id: all were made' })
   async mkdir(
     @Parameters() { ref, relpath, parents, exist_ok }: MkdirDto,
@@ -52,9 +66,9 @@ export class FilesController {
   @Operation('file.list', {
     summary: 'List a directory',
     description:
-      'Not recursive, in directory order, at most `scandir-limit` entries; `truncated` tells when some were left out. Links are shown, not followed. Running uploads are hidden.',
+      'Not recursive, in directory order, at most `scandir-limit` entries; `truncated` tells when some were left out. Links are shown, not followed. Running uploads are hidden. A path that is missing or not a directory answers 400 with the `errno`.',
   })
-  @ApiOkResponse({ type: FileListDto })
+  @ApiOkResponse({ type: FileListDto, description: 'The entries' })
   async list(@Parameters() { ref, relpath }: FileDto): Promise<FileListDto> {
     const { entries, truncated } = await this.volumes.files.list(ref, relpath);
     return { items: entries.map(entryDto), truncated };
@@ -65,7 +79,7 @@ export class FilesController {
   @Operation('file.rename', {
     summary: 'Rename an entry',
     description:
-      'Changes the last component of its path. An existing file of the new name is replaced, as rename(2) does.',
+      'Changes the last component of its path. An existing file of the new name is replaced, as rename(2) does. A missing entry answers 400 with the `errno`, as does a directory of the new name that is not empty.',
   })
   @ApiNoContentResponse({ description: 'The entry has its new name' })
   async rename(@Parameters() { ref, relpath, new_name }: RenameDto): Promise<void> {
@@ -91,7 +105,7 @@ export class FilesController {
     description:
       'Every path is checked before anything is deleted. Links are deleted themselves. With scoped ids a missing path counts as deleted. A directory needs `recursive`; the folder itself cannot be deleted this way.',
   })
-  @ApiOkResponse({ type: StatusOkDto })
+  @ApiOkResponse({ type: StatusOkDto, description: 'They are gone' })
   async delete(@Parameters() { ref, relpaths, recursive }: DeleteFilesDto): Promise<StatusOkDto> {
     await this.volumes.files.delete(ref, relpaths, recursive);
     return { status: 'ok' };
@@ -101,9 +115,9 @@ export class FilesController {
   @HttpCode(202)
   @Operation('file.delete-async', {
     summary: 'Delete files and directories in a job',
-    description: 'As `delete`, but answered at once with the id of the job that does it.',
+    description: 'As `POST /folder/file/delete`, but answered at once with the id of a job; `GET /jobs/{id}` tells how far it is and what it could not delete. A missing folder or a path that leaves it is refused at once.',
   })
-  @ApiAcceptedResponse({ type: JobStartedDto })
+  @ApiAcceptedResponse({ type: JobStartedDto, description: 'The job that deletes' })
   async deleteAsync(
     @Parameters() { ref, relpaths, recursive }: DeleteFilesDto,
   ): Promise<JobStartedDto> {

@@ -27,9 +27,9 @@ export class JobsController {
   @Operation('jobs.list', {
     summary: 'List the jobs',
     description:
-      'Running and waiting jobs of all volumes, and those that ended within the last day (`jobs.retention`), newest first.',
+      'Running and waiting jobs of all volumes, and those that ended within the last day (`jobs.finished-retention`), newest first. Fails only when `state` is none of those listed.',
   })
-  @ApiOkResponse({ type: JobListDto })
+  @ApiOkResponse({ type: JobListDto, description: 'The jobs' })
   async list(@Parameters() { state }: ListJobsDto): Promise<JobListDto> {
     const jobs = await this.volumes.jobs.list();
     return { jobs: jobs.filter((job) => !state || job.state === state).map(jobDto) };
@@ -39,9 +39,9 @@ export class JobsController {
   @ApiParam(ID)
   @Operation('jobs.read', {
     summary: 'Tell how a job stands',
-    description: 'Any worker of the proxy answers for every job.',
+    description: 'Progress, attempts and the error, if any. Any worker of the proxy answers for every job. 404 means that there is no such job, or that it ended more than `jobs.finished-retention` ago.',
   })
-  @ApiOkResponse({ type: JobDto })
+  @ApiOkResponse({ type: JobDto, description: 'The job' })
   async read(@Param('id') id: string): Promise<JobDto> {
     return jobDto(await this.volumes.jobs.get(id));
   }
@@ -52,7 +52,7 @@ export class JobsController {
   @Operation('jobs.cancel', {
     summary: 'Cancel a job',
     description:
-      'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place: 409. Cancelling a job that has ended does nothing.',
+      'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place: 409. Cancelling a job that has ended does nothing; an unknown one answers 404.',
   })
   @ApiNoContentResponse({ description: 'The job stops' })
   async cancel(@Param('id') id: string): Promise<void> {
@@ -64,7 +64,7 @@ export class JobsController {
   @Operation('jobs.watch', {
     summary: 'Watch a job',
     description:
-      'Server-sent events, each with the job as `GET /jobs/{id}` shows it; the stream ends with the job.',
+      'Server-sent events, each with the job as `GET /jobs/{id}` shows it; the stream ends with the job, or when the proxy is drained: connect again then. An unknown job answers 404. Swagger UI shows the stream only when it has ended; try `curl -N`.',
   })
   @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
   async watch(@Param('id') id: string): Promise<Observable<MessageEvent>> {

@@ -33,7 +33,7 @@ export class QuotaScopesController {
     description:
       'Both are `null` on volumes without quotas. A missing scope answers 404, on which managers fall back to the limits of their policies.',
   })
-  @ApiOkResponse({ type: QuotaStatusDto })
+  @ApiOkResponse({ type: QuotaStatusDto, description: 'Use and limit' })
   async describe(@Parameters() { volume, qsid }: QuotaScopeDto): Promise<QuotaStatusDto> {
     const { usedBytes, limitBytes } = await this.volumes.quotaScopes.describe(volume, qsid);
     return { used_bytes: usedBytes, limit_bytes: limitBytes };
@@ -44,7 +44,7 @@ export class QuotaScopesController {
   @Operation('quota-scope.update', {
     summary: 'Set the limit of a quota scope',
     description:
-      'Creates the scope when it is missing. On volumes without quotas the limit has no effect.',
+      'Creates the scope when it is missing, so that it can be repeated. On volumes without quotas the limit has no effect. A negative limit, or one that the backend refuses, answers 400.',
   })
   @ApiNoContentResponse({ description: 'The limit is set' })
   async update(@Parameters() { volume, qsid, options }: UpdateQuotaScopeDto): Promise<void> {
@@ -55,7 +55,7 @@ export class QuotaScopesController {
   @HttpCode(204)
   @Operation('quota-scope.unset', {
     summary: 'Remove the limit of a quota scope',
-    description: 'Keeps the scope and everything in it.',
+    description: 'Keeps the scope and everything in it; repeating it is fine. A missing scope answers 404, a backend that cannot remove limits 400.',
   })
   @ApiNoContentResponse({ description: 'There is no limit' })
   async unset(@Parameters() { volume, qsid }: QuotaScopeDto): Promise<void> {

@@ -27,7 +27,13 @@ export class TransfersController {
       'Streams the content. A missing file answers 404, an empty one 200 without content. When reading fails half-way the connection is cut, so that a short answer is never taken for the whole file.',
   })
   @ApiOkResponse({
-    content: { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } },
+    description: 'The content',
+    content: {
+      'application/octet-stream': {
+        schema: { type: 'string', format: 'binary' },
+        example: 'epoch,loss\n1,0.731\n',
+      },
+    },
   })
   async fetch(@Parameters() { ref, relpath }: FileDto, @Res() reply: FastifyReply): Promise<void> {
     await sendFetched(reply, ref.volume, await this.volumes.files.open(ref, relpath));
@@ -38,9 +44,9 @@ export class TransfersController {
   @Operation('file.download', {
     summary: 'Issue a download token',
     description:
-      'For `GET /download` of the client plane. Whether the file exists is seen when it is downloaded.',
+      'For `GET /download` of the client plane. Whether the file exists is seen when it is downloaded. Fails on an unknown volume, on a path that leaves the folder, and when the token would be too long for a URL.',
   })
-  @ApiOkResponse({ type: TokenDto })
+  @ApiOkResponse({ type: TokenDto, description: 'The token' })
   download(@Parameters() parameters: DownloadTokenDto): TokenDto {
     const { ref, relpath: path, archive, unmanaged_path: unmanagedPath } = parameters;
     this.volumes.registry.get(ref.volume);
@@ -51,9 +57,9 @@ export class TransfersController {
   @HttpCode(200)
   @Operation('file.archive-download-token', {
     summary: 'Issue a token for an archive of several files',
-    description: 'For `GET /download-archive` of the client plane, which answers one zip.',
+    description: 'For `GET /download-archive` of the client plane, which answers one zip. Whether the files exist is seen when it is downloaded. Fails on an unknown volume, on a path that leaves the folder, and when the token would be too long for a URL: name directories rather than hundreds of files.',
   })
-  @ApiOkResponse({ type: TokenDto })
+  @ApiOkResponse({ type: TokenDto, description: 'The token' })
   archive(@Parameters() { ref, files, filename }: ArchiveTokenDto): TokenDto {
     this.volumes.registry.get(ref.volume);
     return { token: this.volumes.tokens.issueArchive({ ref, files, filename }) };
@@ -66,7 +72,7 @@ export class TransfersController {
     description:
       'Makes the staging file and issues the token for `/upload` of the client plane (tus 1.0). Refused when the folder is missing, the path leaves it or is a directory, or the size is over `max-upload-size`. An empty file is complete at once.',
   })
-  @ApiOkResponse({ type: TokenDto })
+  @ApiOkResponse({ type: TokenDto, description: 'The token' })
   async upload(@Parameters() { ref, relpath: path, size }: UploadTokenDto): Promise<TokenDto> {
     const session = await this.volumes.uploads.create(ref, path, size);
     return { token: this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session }) };

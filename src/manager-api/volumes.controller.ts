@@ -26,10 +26,10 @@ export class VolumesController {
   @Operation('volumes.list', {
     summary: 'List the volumes',
     description:
-      'Volumes that can be used now. A volume that is unavailable is left out, and named with the reason in `/health`.',
+      'Volumes that can be used now, in the order of the configuration. A volume that is unavailable is left out, and named with the reason in `/health`. A body, even an empty object, is refused with 400.',
     body: 'none',
   })
-  @ApiOkResponse({ type: VolumeListDto })
+  @ApiOkResponse({ type: VolumeListDto, description: 'The usable volumes' })
   list(): VolumeListDto {
     return {
       volumes: this.volumes.list().map((info) => ({
@@ -42,9 +42,9 @@ export class VolumesController {
   @Get('volume/hwinfo')
   @Operation('volume.hwinfo', {
     summary: 'Describe the hardware of a volume',
-    description: 'What the storage system says of itself. A plain filesystem is always `healthy`.',
+    description: 'What the storage system says of itself: `metadata` depends on the backend. A plain filesystem is always `healthy`. Fails with 503 while the volume is unavailable.',
   })
-  @ApiOkResponse({ type: HardwareInfoDto })
+  @ApiOkResponse({ type: HardwareInfoDto, description: 'State and facts' })
   async hardwareInfo(@Parameters() { volume }: VolumeDto): Promise<HardwareInfoDto> {
     const { status, statusInfo, metadata } = await this.volumes.hardwareInfo(volume);
     return { status, status_info: statusInfo, metadata };
@@ -54,9 +54,9 @@ export class VolumesController {
   @Operation('volume.performance-metric', {
     summary: 'Measure a volume',
     description:
-      'Current operations, bytes and latencies, for volumes with the `metric` capability; others answer 400.',
+      'Current operations, bytes and latencies, for volumes with the `metric` capability; others answer 400. Fails with 503 while the volume is unavailable.',
   })
-  @ApiOkResponse({ type: ObservedMetricDto })
+  @ApiOkResponse({ type: ObservedMetricDto, description: 'What the storage system measures now' })
   async performanceMetric(@Parameters() { volume }: VolumeDto): Promise<ObservedMetricDto> {
     const { metric, observedAt } = await this.volumes.performanceMetric(volume);
     return {
@@ -75,9 +75,9 @@ export class VolumesController {
   @Get('folder/fs-usage')
   @Operation('volume.fs-usage', {
     summary: 'Tell how full a volume is',
-    description: 'Capacity and use of the whole filesystem, as `df` has them. `-1` means unknown.',
+    description: 'Capacity and use of the whole filesystem, as `df` has them; on a filesystem that others share, their use is included. `-1` means unknown. Fails with 503 when the filesystem does not answer in time.',
   })
-  @ApiOkResponse({ type: CapacityDto })
+  @ApiOkResponse({ type: CapacityDto, description: 'Bytes of the whole filesystem' })
   async capacity(@Parameters() { volume }: VolumeDto): Promise<CapacityDto> {
     const { capacityBytes, usedBytes } = await this.volumes.capacity(volume);
     return { capacity_bytes: capacityBytes, used_bytes: usedBytes };
@@ -89,7 +89,11 @@ export class VolumesController {
     description:
       'Per-folder quotas belong to folders with bare UUIDs, on backends that enforce them; the answer is the limit in bytes, a bare number. Folders with scoped ids answer 400: ask for their quota scope.',
   })
-  @ApiOkResponse({ schema: { type: 'integer' }, example: 10_737_418_240 })
+  @ApiOkResponse({
+    schema: { type: 'integer' },
+    example: 10_737_418_240,
+    description: 'The limit in bytes, a bare number',
+  })
   async quota(@Parameters() parameters: VolumeQuotaDto, @Res() reply: FastifyReply): Promise<void> {
     const bytes = await this.volumes.vfolders.quota(unscoped(parameters.ref));
     await reply.type('application/json; charset=utf-8').send(JSON.stringify(bytes));
@@ -99,7 +103,8 @@ export class VolumesController {
   @HttpCode(204)
   @Operation('volume.quota.update', {
     summary: 'Change the limit of a vfolder with a bare id',
-    description: 'See `GET /volume/quota`.',
+    description:
+      'Sets the limit of one folder with a bare UUID, on backends that enforce such limits. Other volumes, and folders with scoped ids, answer 400: set the limit of their quota scope with `PATCH /quota-scope`.',
   })
   @ApiNoContentResponse({ description: 'The limit is set' })
   async setQuota(@Parameters() parameters: UpdateVolumeQuotaDto): Promise<void> {
