@@ -13,10 +13,10 @@ export class StatusController {
   @Operation('status.read', {
     summary: 'Say who answers',
     description:
-      'Answers without a token while the process serves; says nothing of volumes. Any query parameter is refused.',
+      'Answers without a token while the process serves; says nothing of volumes: probes belong to the internal listener. Any query parameter is refused.',
     noQuery: true,
   })
-  @ApiOkResponse({ type: ClientStatusDto })
+  @ApiOkResponse({ type: ClientStatusDto, description: 'The process serves' })
   root(): ClientStatusDto {
     return { status: 'ok', type: 'client-facing', 'storage-proxy': this.version };
   }

@@ -7,6 +7,26 @@ import { HealthService } from './health.service.js';
 
 const NEVER_CACHED = ['Cache-Control', 'no-store'] as const;
 
+/** The answer of a process that fails a probe, for the documentation. */
+const failing = (component: string, message: string): HealthBody => ({
+  status: 'error',
+  version: '0.1.0',
+  component: 'storage-proxy',
+  connectivity: {
+    overall_healthy: false,
+    connectivity_checks: [
+      {
+        service_group: 'process',
+        component_id: component,
+        is_healthy: false,
+        last_checked_at: '2026-03-01T02:03:30.000Z',
+        error_message: message,
+      },
+    ],
+    timestamp: '2026-03-01T02:03:30.000Z',
+  },
+});
+
 /** Health for people, supervisors and load balancers; never needs a secret. */
 @ApiTags('health')
 @Controller()
@@ -19,7 +39,7 @@ export class HealthController {
     summary: 'Tell how the whole process group is',
     description:
       'One check per volume (mounted, readable, writable, not hung) and per process. Always 200: ' +
-      '`degraded` means that something needs attention while the rest is served.',
+      '`degraded` means that something needs attention while the rest is served, and `error_message` says what.',
   })
   @ApiResponse({ status: 200, type: HealthBody, description: 'The state, good or bad' })
   read(): Promise<HealthBody> {
@@ -35,7 +55,12 @@ export class HealthController {
       'fails it, since a restart would not mend the volume.',
   })
   @ApiResponse({ status: 200, type: HealthBody, description: 'Alive' })
-  @ApiResponse({ status: 503, type: HealthBody, description: 'Should be restarted' })
+  @ApiResponse({
+    status: 503,
+    type: HealthBody,
+    description: 'Should be restarted',
+    example: failing('primary', 'timeout of 800ms exceeded'),
+  })
   async livez(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
     return answer(reply, await this.health.liveness());
   }
@@ -49,7 +74,12 @@ export class HealthController {
       'volume at all is usable. With some volumes sick it succeeds and names them.',
   })
   @ApiResponse({ status: 200, type: HealthBody, description: 'Send requests' })
-  @ApiResponse({ status: 503, type: HealthBody, description: 'Send none' })
+  @ApiResponse({
+    status: 503,
+    type: HealthBody,
+    description: 'Send none',
+    example: failing('serving', 'The process is draining'),
+  })
   async readyz(@Res({ passthrough: true }) reply: FastifyReply): Promise<HealthBody> {
     return answer(reply, await this.health.readiness());
   }

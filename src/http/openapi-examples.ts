@@ -59,7 +59,8 @@ function exampleOf(schema: SchemaObject, schemas: Schemas, brief: boolean): unkn
   const members = Object.entries(schema.properties ?? {})
     .map(([name, property]) => [name, within(property)] as const)
     .filter(
-      ([name, value]) => value !== undefined && !(brief && isIdle(value) && isOptional(schema, name)),
+      ([name, value]) =>
+        value !== undefined && !(brief && isIdle(value) && isOptional(schema, name)),
     );
   return schema.properties === undefined ? undefined : Object.fromEntries(members);
 }

@@ -98,11 +98,13 @@ function bodySchema(
 export function tidyParameters(operation: OperationObject): void {
   for (const parameter of operation.parameters ?? []) {
     if (parameter.schema === undefined) continue;
-    const { description, example, ...schema } = parameter.schema;
+    const { description, example = parameter.example, ...schema } = parameter.schema;
     if (schema.anyOf) delete schema.type;
     parameter.schema = schema;
     if (description !== undefined) parameter.description ??= description;
-    if (example !== undefined) parameter.example ??= example;
+    // Swagger UI would send the example of an optional parameter along.
+    delete parameter.example;
+    if (example !== undefined && parameter.required) parameter.example = example;
   }
 }
 

@@ -12,8 +12,8 @@ import { Parameters } from '../http/query-or-body.js';
 import { VolumeService } from '../volume/volume.service.js';
 import {
   DeleteFilesDto,
-  FileDto,
   FileListDto,
+  ListFilesDto,
   MkdirAnswerDto,
   MkdirDto,
   MoveDto,
@@ -69,7 +69,7 @@ export class FilesController {
       'Not recursive, in directory order, at most `scandir-limit` entries; `truncated` tells when some were left out. Links are shown, not followed. Running uploads are hidden. A path that is missing or not a directory answers 400 with the `errno`.',
   })
   @ApiOkResponse({ type: FileListDto, description: 'The entries' })
-  async list(@Parameters() { ref, relpath }: FileDto): Promise<FileListDto> {
+  async list(@Parameters() { ref, relpath }: ListFilesDto): Promise<FileListDto> {
     const { entries, truncated } = await this.volumes.files.list(ref, relpath);
     return { items: entries.map(entryDto), truncated };
   }
@@ -79,7 +79,7 @@ export class FilesController {
   @Operation('file.rename', {
     summary: 'Rename an entry',
     description:
-      'Changes the last component of its path. An existing file of the new name is replaced, as rename(2) does. A missing entry answers 400 with the `errno`, as does a directory of the new name that is not empty.',
+      'Changes the last component of its path and nothing else. Nothing is replaced: a name that is taken answers 400 with the `errno`, as does a missing entry.',
   })
   @ApiNoContentResponse({ description: 'The entry has its new name' })
   async rename(@Parameters() { ref, relpath, new_name }: RenameDto): Promise<void> {
@@ -91,7 +91,7 @@ export class FilesController {
   @Operation('file.move', {
     summary: 'Move an entry',
     description:
-      'Into an existing directory, over an existing file, or to a new path; missing parents are made for directories only. A directory cannot be moved into itself.',
+      'Into an existing directory, over an existing file, or to a new path; missing parents are made for directories only. A directory cannot be moved into itself; a missing source, or a name that is taken in the destination directory, answers 400 with the `errno`.',
   })
   @ApiNoContentResponse({ description: 'The entry is in its new place' })
   async move(@Parameters() { ref, src_relpath, dst_relpath }: MoveDto): Promise<void> {
@@ -115,7 +115,8 @@ export class FilesController {
   @HttpCode(202)
   @Operation('file.delete-async', {
     summary: 'Delete files and directories in a job',
-    description: 'As `POST /folder/file/delete`, but answered at once with the id of a job; `GET /jobs/{id}` tells how far it is and what it could not delete. A missing folder or a path that leaves it is refused at once.',
+    description:
+      'As `POST /folder/file/delete`, but answered at once with the id of a job; `GET /jobs/{id}` tells how far it is and what it could not delete. A missing folder or a path that leaves it is refused at once.',
   })
   @ApiAcceptedResponse({ type: JobStartedDto, description: 'The job that deletes' })
   async deleteAsync(

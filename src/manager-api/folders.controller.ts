@@ -67,7 +67,8 @@ export class FoldersController {
   @Get('mount')
   @Operation('folder.mount', {
     summary: 'Tell where a vfolder is mounted',
-    description: 'The absolute path that compute nodes bind into containers. `subpath` is only checked to lie inside the folder (400 otherwise). A folder that is missing, or is not a directory, answers 400.',
+    description:
+      'The absolute path that compute nodes bind into containers. `subpath` is only checked to lie inside the folder (400 otherwise). A folder that is missing, or is not a directory, answers 400.',
   })
   @ApiOkResponse({ type: MountPathDto, description: 'Where the folder is' })
   async mount(@Parameters() { ref, subpath }: MountDto): Promise<MountPathDto> {
@@ -89,7 +90,8 @@ export class FoldersController {
   @Get('used-bytes')
   @Operation('folder.used-bytes', {
     summary: 'Tell the size of a vfolder',
-    description: 'The exact sum of the sizes of its entries, in bytes, found the same way as `GET /folder/usage`. A missing folder answers 404.',
+    description:
+      'The exact sum of the sizes of its entries, in bytes, found the same way as `GET /folder/usage`. A missing folder answers 404.',
   })
   @ApiOkResponse({ type: UsedBytesDto, description: 'Bytes' })
   async usedBytes(@Parameters() { ref }: VFolderDto): Promise<UsedBytesDto> {
@@ -99,7 +101,8 @@ export class FoldersController {
   @Get('metadata')
   @Operation('folder.metadata.read', {
     summary: 'Read the metadata of a vfolder',
-    description: 'Kept for compatibility: there is none, the answer is always `ok`. Only an unknown volume fails.',
+    description:
+      'Kept for compatibility: there is none, the answer is always `ok`. Only an unknown volume fails.',
     deprecated: true,
   })
   @ApiOkResponse({ type: StatusOkDto, description: 'Always `ok`' })
@@ -112,7 +115,8 @@ export class FoldersController {
   @HttpCode(200)
   @Operation('folder.metadata.write', {
     summary: 'Write the metadata of a vfolder',
-    description: 'Kept for compatibility: nothing is stored, the answer is always `ok`. Only an unknown volume fails.',
+    description:
+      'Kept for compatibility: nothing is stored, the answer is always `ok`. Only an unknown volume fails.',
     deprecated: true,
   })
   @ApiOkResponse({ type: StatusOkDto, description: 'Always `ok`' })

@@ -17,6 +17,9 @@ const ID = {
   example: EXAMPLE.job,
 };
 
+/** The last event of a watched job, abridged. */
+const EVENTS = `id: 2\ndata: {"id":"${EXAMPLE.job}","kind":"clone_vfolder","state":"done"}\n\n`;
+
 /** Long operations of this proxy. The original has no such endpoints; managers wait for events instead. */
 @ApiTags('jobs')
 @Controller('jobs')
@@ -39,7 +42,8 @@ export class JobsController {
   @ApiParam(ID)
   @Operation('jobs.read', {
     summary: 'Tell how a job stands',
-    description: 'Progress, attempts and the error, if any. Any worker of the proxy answers for every job. 404 means that there is no such job, or that it ended more than `jobs.finished-retention` ago.',
+    description:
+      'Progress, attempts and the error, if any. Any worker of the proxy answers for every job. 404 means that there is no such job, or that it ended more than `jobs.finished-retention` ago.',
   })
   @ApiOkResponse({ type: JobDto, description: 'The job' })
   async read(@Param('id') id: string): Promise<JobDto> {
@@ -66,7 +70,15 @@ export class JobsController {
     description:
       'Server-sent events, each with the job as `GET /jobs/{id}` shows it; the stream ends with the job, or when the proxy is drained: connect again then. An unknown job answers 404. Swagger UI shows the stream only when it has ended; try `curl -N`.',
   })
-  @ApiOkResponse({ content: { 'text/event-stream': { schema: { type: 'string' } } } })
+  @ApiOkResponse({
+    description: 'The events',
+    content: {
+      'text/event-stream': {
+        schema: { type: 'string' },
+        example: EVENTS,
+      },
+    },
+  })
   async watch(@Param('id') id: string): Promise<Observable<MessageEvent>> {
     await this.volumes.jobs.get(id);
     return from(this.volumes.jobs.watch(id)).pipe(map((job) => ({ data: jobDto(job) })));

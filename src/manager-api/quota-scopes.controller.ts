@@ -55,7 +55,8 @@ export class QuotaScopesController {
   @HttpCode(204)
   @Operation('quota-scope.unset', {
     summary: 'Remove the limit of a quota scope',
-    description: 'Keeps the scope and everything in it; repeating it is fine. A missing scope answers 404, a backend that cannot remove limits 400.',
+    description:
+      'Keeps the scope and everything in it; repeating it is fine. A missing scope answers 404, a backend that cannot remove limits 400.',
   })
   @ApiNoContentResponse({ description: 'There is no limit' })
   async unset(@Parameters() { volume, qsid }: QuotaScopeDto): Promise<void> {

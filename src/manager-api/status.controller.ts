@@ -20,7 +20,11 @@ export class StatusController {
   }
 
   @Get('status')
-  @Operation('status.read', { summary: 'Say who answers (same as `/`)', description: DESCRIPTION, body: 'none' })
+  @Operation('status.read', {
+    summary: 'Say who answers (same as `/`)',
+    description: DESCRIPTION,
+    body: 'none',
+  })
   @ApiOkResponse({ type: ManagerStatusDto, description: 'The process serves' })
   status(): ManagerStatusDto {
     return this.root();

@@ -11,6 +11,7 @@ import {
   TokenDto,
   UploadTokenDto,
 } from './dto/file.dto.js';
+import { EXAMPLE } from './dto/examples.js';
 import { sendFetched } from './send-fetched.js';
 
 /** Ways for bytes into and out of a vfolder: tokens for the client plane, and the manager's own fetch. */
@@ -31,7 +32,7 @@ export class TransfersController {
     content: {
       'application/octet-stream': {
         schema: { type: 'string', format: 'binary' },
-        example: 'epoch,loss\n1,0.731\n',
+        example: EXAMPLE.content,
       },
     },
   })
@@ -57,9 +58,14 @@ export class TransfersController {
   @HttpCode(200)
   @Operation('file.archive-download-token', {
     summary: 'Issue a token for an archive of several files',
-    description: 'For `GET /download-archive` of the client plane, which answers one zip. Whether the files exist is seen when it is downloaded. Fails on an unknown volume, on a path that leaves the folder, and when the token would be too long for a URL: name directories rather than hundreds of files.',
+    description:
+      'For `GET /download-archive` of the client plane, which answers one zip. Whether the files exist is seen when it is downloaded. Fails on an unknown volume, on a path that leaves the folder, and when the token would be too long for a URL: name directories rather than hundreds of files.',
   })
-  @ApiOkResponse({ type: TokenDto, description: 'The token' })
+  @ApiOkResponse({
+    type: TokenDto,
+    description: 'The token',
+    example: { token: EXAMPLE.archiveToken },
+  })
   archive(@Parameters() { ref, files, filename }: ArchiveTokenDto): TokenDto {
     this.volumes.registry.get(ref.volume);
     return { token: this.volumes.tokens.issueArchive({ ref, files, filename }) };
@@ -72,7 +78,11 @@ export class TransfersController {
     description:
       'Makes the staging file and issues the token for `/upload` of the client plane (tus 1.0). Refused when the folder is missing, the path leaves it or is a directory, or the size is over `max-upload-size`. An empty file is complete at once.',
   })
-  @ApiOkResponse({ type: TokenDto, description: 'The token' })
+  @ApiOkResponse({
+    type: TokenDto,
+    description: 'The token',
+    example: { token: EXAMPLE.uploadToken },
+  })
   async upload(@Parameters() { ref, relpath: path, size }: UploadTokenDto): Promise<TokenDto> {
     const session = await this.volumes.uploads.create(ref, path, size);
     return { token: this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session }) };

@@ -26,7 +26,7 @@ export class VolumesController {
   @Operation('volumes.list', {
     summary: 'List the volumes',
     description:
-      'Volumes that can be used now, in the order of the configuration. A volume that is unavailable is left out, and named with the reason in `/health`. A body, even an empty object, is refused with 400.',
+      'Volumes that can be used now. A volume that is unavailable is left out, and named with the reason in `/health`. A body, even an empty object, is refused with 400.',
     body: 'none',
   })
   @ApiOkResponse({ type: VolumeListDto, description: 'The usable volumes' })
@@ -42,7 +42,8 @@ export class VolumesController {
   @Get('volume/hwinfo')
   @Operation('volume.hwinfo', {
     summary: 'Describe the hardware of a volume',
-    description: 'What the storage system says of itself: `metadata` depends on the backend. A plain filesystem is always `healthy`. Fails with 503 while the volume is unavailable.',
+    description:
+      'What the storage system says of itself: `metadata` depends on the backend. A plain filesystem is always `healthy`. Fails with 503 while the volume is unavailable.',
   })
   @ApiOkResponse({ type: HardwareInfoDto, description: 'State and facts' })
   async hardwareInfo(@Parameters() { volume }: VolumeDto): Promise<HardwareInfoDto> {
@@ -75,7 +76,8 @@ export class VolumesController {
   @Get('folder/fs-usage')
   @Operation('volume.fs-usage', {
     summary: 'Tell how full a volume is',
-    description: 'Capacity and use of the whole filesystem, as `df` has them; on a filesystem that others share, their use is included. `-1` means unknown. Fails with 503 when the filesystem does not answer in time.',
+    description:
+      'Capacity and use of the whole filesystem, as `df` has them; on a filesystem that others share, their use is included. `-1` means unknown. Fails with 503 when the filesystem does not answer in time.',
   })
   @ApiOkResponse({ type: CapacityDto, description: 'Bytes of the whole filesystem' })
   async capacity(@Parameters() { volume }: VolumeDto): Promise<CapacityDto> {

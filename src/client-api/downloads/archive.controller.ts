@@ -17,7 +17,7 @@ export class ArchiveController {
   @Operation('download-archive', {
     summary: 'Download several files and directories as a ZIP',
     description:
-      'Everything listed in the token, directories with all that is below them, under its path relative to the vfolder. All of it has to exist (404 otherwise); what vanishes while the archive is being sent is left out, and when something cannot be read the connection breaks. Other query parameters are ignored.',
+      'Everything listed in the token, directories with all that is below them, under its path relative to the vfolder. All of it has to exist (404 otherwise); what vanishes while the archive is being sent is left out, and when something cannot be read the connection breaks. Other query parameters are ignored. A token that was not signed here, or is expired, answers 401; one that is no archive token 400.',
   })
   @ApiOkResponse({
     description: 'The archive, made while it is sent',
@@ -30,7 +30,8 @@ export class ArchiveController {
   @Head()
   @Operation('download-archive.head', {
     summary: 'Ask whether an archive can be downloaded',
-    description: 'Checks the token and that everything it lists exists. Nothing is read.',
+    description:
+      'Checks the token and that everything it lists exists. Nothing is read. Fails as GET does; an error has no body.',
   })
   @ApiOkResponse({ description: 'The headers of the archive' })
   async head(@Query() query: ArchiveQueryDto, @Res() reply: FastifyReply): Promise<void> {

@@ -1,11 +1,12 @@
 import { Controller, Get, Head, Query, Req, Res } from '@nestjs/common';
-import { ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiHeader, ApiOkResponse, ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
 import type { FileDownload } from '../../volume/downloads/file-download.js';
 import { responseTurn } from '../../volume/downloads/response-body.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import { DownloadQueryDto } from '../dto/download-query.dto.js';
+import { CONTENT, CONTENT_RANGE, fileHeaders } from './download-docs.js';
 import { sendArchive } from './send-archive.js';
 import { reportTransfer } from './transfer-report.js';
 
@@ -23,16 +24,30 @@ export class DownloadController {
   @Operation('download', {
     summary: 'Download a file, or a directory as a ZIP',
     description:
-      'A file comes with `ETag`, `Last-Modified` and `Content-Length`, and in part when `Range` asks for it: one range, or several as `multipart/byteranges`. `If-Range`, `If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since` are honoured. A directory is refused unless `archive` is given; the archive is made while it is sent, so it has no length and no ranges, and when it cannot be completed the connection breaks. Symbolic links are followed inside the vfolder only.',
+      'A file comes with `ETag`, `Last-Modified` and `Content-Length`, and in part when `Range` asks for it: one range, or several as `multipart/byteranges`. `If-Range`, `If-Match`, `If-None-Match`, `If-Modified-Since` and `If-Unmodified-Since` are honoured. A directory is refused unless `archive` is given; the archive is made while it is sent, so it has no length and no ranges, and when it cannot be completed the connection breaks. Symbolic links are followed inside the vfolder only. A token that is forged or expired answers 400, a file or folder that is missing 404; when a file cannot be read to its end the connection breaks.',
+  })
+  @ApiHeader({
+    name: 'Range',
+    required: false,
+    description: 'Parts of the file, as RFC 9110 has them, for example `bytes=0-10`',
+    schema: { type: 'string' },
   })
   @ApiOkResponse({
     description: 'The whole file, or the archive of a directory',
-    content: { 'application/octet-stream': BINARY, 'application/zip': BINARY },
+    headers: fileHeaders(),
+    content: {
+      'application/octet-stream': { ...BINARY, example: CONTENT },
+      'application/zip': BINARY,
+    },
   })
   @ApiResponse({
     status: 206,
     description: 'The range asked for, or each of several',
-    content: { 'application/octet-stream': BINARY, 'multipart/byteranges': BINARY },
+    headers: { ...fileHeaders(), ...CONTENT_RANGE },
+    content: {
+      'application/octet-stream': { ...BINARY, example: CONTENT.slice(0, 11) },
+      'multipart/byteranges': BINARY,
+    },
   })
   @ApiResponse({ status: 304, description: 'The client has the current state of the file' })
   async get(
@@ -47,9 +62,9 @@ export class DownloadController {
   @Operation('download.head', {
     summary: 'Ask for the size and state of a file',
     description:
-      'The answer of GET without its body. `Range` is ignored, as HTTP has it; preconditions count.',
+      'The answer of GET without its body. `Range` is ignored, as HTTP has it; preconditions count. Fails as GET does; an error has no body either.',
   })
-  @ApiOkResponse({ description: 'The headers of the whole file' })
+  @ApiOkResponse({ description: 'The headers of the whole file', headers: fileHeaders() })
   async head(
     @Query() query: DownloadQueryDto,
     @Req() request: FastifyRequest,

@@ -9,8 +9,8 @@ export class DownloadQueryDto {
   token!: string;
 
   @Text({
-    description: 'Directory inside the vfolder that the path of the token is taken relative to',
-    example: 'datasets/2026',
+    description:
+      'Directory inside the vfolder that the path of the token is taken relative to, for example `datasets/2026`',
     optional: true,
   })
   dst_dir?: string;

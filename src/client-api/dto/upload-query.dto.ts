@@ -10,8 +10,7 @@ export class UploadQueryDto {
 
   @Text({
     description:
-      'Directory inside the vfolder that the path of the token is taken relative to; missing directories are made. Only with scoped vfolder ids. Send it with every request of an upload.',
-    example: 'datasets/2026',
+      'Directory inside the vfolder that the path of the token is taken relative to, for example `datasets/2026`; missing directories are made. Only with scoped vfolder ids. Send it with every request of an upload.',
     optional: true,
   })
   dst_dir?: string;

@@ -1,4 +1,13 @@
 import { Controller, Head, Options, Patch, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  ApiBody,
+  ApiConsumes,
+  ApiCreatedResponse,
+  ApiHeader,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
 import { VolumeService } from '../../volume/volume.service.js';
@@ -6,9 +15,11 @@ import { UploadQueryDto } from '../dto/upload-query.dto.js';
 import { discardBody } from './discard-body.js';
 import { TusAdapter, type TusAnswer } from './tus-adapter.js';
 import type { TusMethod } from './tus-exchange.js';
+import { OFFSET_BODY, OFFSET_TYPE, REQUEST_HEADERS, responseHeaders } from './upload-docs.js';
 import { uploadRequest } from './upload-request.js';
 
 /** Resumable uploads: tus 1.0.0 on one URL, whose token says which upload is meant. */
+@ApiTags('uploads')
 @Controller('upload')
 export class UploadController {
   private readonly tus: TusAdapter;
@@ -21,7 +32,11 @@ export class UploadController {
   @Operation('upload.options', {
     summary: 'Ask what the upload endpoint can do',
     description:
-      'Answers with the tus version and extensions and the largest file accepted. Needs no token; browsers ask this before every upload from another origin.',
+      'Answers with the tus version and extensions and the largest file accepted. Needs no token; browsers ask this before every upload from another origin. Never fails while the plane serves.',
+  })
+  @ApiOkResponse({
+    description: 'What the endpoint can do',
+    headers: responseHeaders('Tus-Resumable', 'Tus-Version', 'Tus-Extension', 'Tus-Max-Size'),
   })
   async options(@Res() reply: FastifyReply): Promise<void> {
     send(reply, await this.tus.options());
@@ -31,8 +46,12 @@ export class UploadController {
   @Operation('upload.head', {
     summary: 'Ask how far an upload has come',
     description:
-      '`Upload-Offset` counts bytes that are on stable storage: continue with a PATCH from there. When it equals `Upload-Length` the file is in place. A request that holds the upload at this moment is asked to let go first.',
+      '`Upload-Offset` counts bytes that are on stable storage: continue with a PATCH from there. When it equals `Upload-Length` the file is in place. A request that holds the upload at this moment is asked to let go first. A token that is forged or expired answers 400, an upload that was swept, or whose folder is gone, 404.',
     body: 'stream',
+  })
+  @ApiOkResponse({
+    description: 'Where the upload stands',
+    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length'),
   })
   async head(
     @Query() query: UploadQueryDto,
@@ -46,8 +65,15 @@ export class UploadController {
   @Operation('upload.patch', {
     summary: 'Send the next bytes of an upload',
     description:
-      'The body is appended at `Upload-Offset`, which has to be where the upload stands. `204` means that every byte up to the answered offset survives a crash or power failure; with the last one the file is put in place, replacing one that is there. What arrives of a body that breaks off is kept: ask with HEAD where to go on. Bytes beyond the declared size are refused with 413, a full quota or volume with 507.',
+      'The body is appended at `Upload-Offset`, which has to be where the upload stands. `204` means that every byte up to the answered offset survives a crash or power failure; with the last one the file is put in place, replacing one that is there. What arrives of a body that breaks off is kept: ask with HEAD where to go on. Bytes beyond the declared size are refused with 413, a full quota or volume with 507, a wrong offset or an upload that somebody else is writing with 409: ask with HEAD again.',
     body: 'stream',
+  })
+  @ApiHeader(REQUEST_HEADERS['Upload-Offset'])
+  @ApiConsumes(OFFSET_TYPE)
+  @ApiBody({ ...OFFSET_BODY, description: 'The bytes from `Upload-Offset` on' })
+  @ApiNoContentResponse({
+    description: 'All bytes up to `Upload-Offset` are durable',
+    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length'),
   })
   async patch(
     @Query() query: UploadQueryDto,
@@ -61,8 +87,15 @@ export class UploadController {
   @Operation('upload.create', {
     summary: 'Begin an upload the way tus clients with an endpoint do',
     description:
-      'The upload exists since its token was issued; this confirms its size, which `Upload-Length` must repeat, and answers with a `Location` that leads to this same URL. A body of type `application/offset+octet-stream` is taken as the first bytes. With `X-HTTP-Method-Override: PATCH` or `HEAD` it is that method, for clients that cannot send it.',
+      'The upload exists since its token was issued; this confirms its size, which `Upload-Length` must repeat, and answers with a `Location` that leads to this same URL. A body of type `application/offset+octet-stream` is taken as the first bytes. With `X-HTTP-Method-Override: PATCH` or `HEAD` it is that method, for clients that cannot send it. Fails as `HEAD` and `PATCH` do, and with 400 when the size is not the one that the token was issued for.',
     body: 'stream',
+  })
+  @ApiHeader(REQUEST_HEADERS['Upload-Length'])
+  @ApiConsumes(OFFSET_TYPE)
+  @ApiBody({ ...OFFSET_BODY, required: false, description: 'The first bytes, or none' })
+  @ApiCreatedResponse({
+    description: 'The upload is open',
+    headers: responseHeaders('Tus-Resumable', 'Location', 'Upload-Offset'),
   })
   async create(
     @Query() query: UploadQueryDto,

@@ -23,6 +23,11 @@ export class FileDto extends VFolderDto {
   relpath!: RelPath;
 }
 
+export class ListFilesDto extends VFolderDto {
+  @RelPathText({ example: 'data' })
+  relpath!: RelPath;
+}
+
 export class MkdirDto extends VFolderDto {
   @ParsedOneOrMany((text) => RelPath.parseClient(text), {
     description: `The directory, or at most ${MAX_MKDIR_PATHS} of them`,
@@ -52,7 +57,7 @@ export class RenameDto extends FileDto {
     description: 'Accepted for compatibility and not used',
     optional: true,
     nullable: true,
-    example: false,
+    example: null,
   })
   is_dir?: boolean | null;
 }
@@ -128,7 +133,7 @@ export class ArchiveTokenDto extends VolumeDto {
 }
 
 export class UploadTokenDto extends FileDto {
-  @LenientInt({ description: 'Length of the file in bytes', minimum: 0, example: 33_554_437 })
+  @LenientInt({ description: 'Length of the file in bytes', minimum: 0, example: EXAMPLE.size })
   size!: number;
 }
 
@@ -157,7 +162,13 @@ export class MkdirItemDto {
 }
 
 export class MkdirResultsDto {
-  @ApiProperty({ type: [MkdirItemDto] })
+  @ApiProperty({
+    type: [MkdirItemDto],
+    example: [
+      { msg: null, item: 'data/2026' },
+      { msg: null, item: 'data/2027' },
+    ],
+  })
   success!: MkdirItemDto[];
   @ApiProperty({ type: [MkdirItemDto], example: [] })
   failed!: MkdirItemDto[];
@@ -171,7 +182,7 @@ export class MkdirAnswerDto {
 export class EntryStatDto {
   @ApiProperty({ type: 'integer', example: 33_188, description: 'st_mode with its type bits' })
   mode!: number;
-  @ApiProperty({ type: 'integer', example: 120, description: 'Bytes' })
+  @ApiProperty({ type: 'integer', example: EXAMPLE.size, description: 'Bytes' })
   size!: number;
   @ApiProperty({ example: EXAMPLE.time, description: 'Inode change time, UTC' })
   created!: string;

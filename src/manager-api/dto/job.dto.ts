@@ -5,7 +5,12 @@ import { JOB_KINDS, JOB_STATES, type JobKind, type JobState } from '../../volume
 import { EXAMPLE } from './examples.js';
 
 export class ListJobsDto {
-  @ApiProperty({ enum: JOB_STATES, required: false, description: 'Only jobs in this state' })
+  @ApiProperty({
+    enum: JOB_STATES,
+    required: false,
+    description: 'Only jobs in this state',
+    example: 'running',
+  })
   @IsOptional()
   @IsIn(JOB_STATES)
   state?: JobState;
@@ -36,18 +41,27 @@ export class JobErrorDto {
   message!: string;
 }
 
-export class JobDto extends JobFolderDto {
+export class JobDto {
   @ApiProperty({ format: 'uuid', example: EXAMPLE.job })
   id!: string;
   @ApiProperty({ enum: JOB_KINDS, example: 'clone_vfolder' })
   kind!: JobKind;
+  @ApiProperty({ example: EXAMPLE.volume })
+  volume!: string;
+  @ApiProperty({ example: EXAMPLE.cloneVfid, description: 'The folder; of a clone, the copy' })
+  vfid!: string;
   @ApiProperty({
     enum: JOB_STATES,
     example: 'running',
     description: 'The last three are ends; `pending` waits for its turn or for another attempt',
   })
   state!: JobState;
-  @ApiProperty({ type: JobFolderDto, nullable: true, description: 'What a clone is made of' })
+  @ApiProperty({
+    type: JobFolderDto,
+    nullable: true,
+    description: 'What a clone is made of',
+    example: { volume: EXAMPLE.volume, vfid: EXAMPLE.vfid },
+  })
   source!: JobFolderDto | null;
   @ApiProperty({ type: JobProgressDto })
   progress!: JobProgressDto;

@@ -12,7 +12,12 @@ export class VolumeDto {
 
 /** Names a vfolder whose quota may be asked for; the reference also takes the volume alone, and refuses it later. */
 export class VolumeQuotaDto extends VolumeDto {
-  @VFolderIdText({ optional: true, nullable: true })
+  @VFolderIdText({
+    optional: true,
+    nullable: true,
+    description: 'The folder, a bare UUID; without it the answer is 400',
+    example: EXAMPLE.bareVfid,
+  })
   vfid: VFolderId | null = null;
 
   get ref(): VFolderRef | null {
