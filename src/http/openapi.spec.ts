@@ -75,6 +75,12 @@ class TestController {
   status(): object {
     return { status: 'ok' };
   }
+
+  @Get('status')
+  @Operation('status.read', { ...doc, body: 'none' })
+  statusAgain(): object {
+    return this.status();
+  }
 }
 
 @Module({ controllers: [TestController] })
@@ -115,7 +121,7 @@ describe('the OpenAPI document', () => {
   });
 
   it('states the coerced unions, defaults and nulls', () => {
-    expect(at('components', 'schemas', 'ScopeDto')).toMatchObject({
+    expect(at('components', 'schemas', 'Scope')).toMatchObject({
       required: ['volume'],
       properties: {
         volume: { type: 'string', minLength: 1, example: 'local' },
@@ -128,13 +134,13 @@ describe('the OpenAPI document', () => {
           ],
         },
         options: {
-          anyOf: [{ $ref: '#/components/schemas/OptionsDto' }, { type: 'null' }],
+          anyOf: [{ $ref: '#/components/schemas/Options' }, { type: 'null' }],
         },
         extra: { type: ['object', 'null'], additionalProperties: true },
         paths: { anyOf: [{ type: 'string' }, { type: 'array', maxItems: 50 }] },
       },
     });
-    expect(at('components', 'schemas', 'ScopeDto', 'properties', 'flag')).not.toHaveProperty(
+    expect(at('components', 'schemas', 'Scope', 'properties', 'flag')).not.toHaveProperty(
       'type',
     );
   });
@@ -145,7 +151,7 @@ describe('the OpenAPI document', () => {
       { name: 'volume', in: 'query', required: true, schema: { type: 'string' } },
       { name: 'scope', in: 'query', required: false, schema: { type: ['string', 'null'] } },
     ]);
-    expect(at('components', 'schemas', 'GetDto')).toBeUndefined();
+    expect(at('components', 'schemas', 'Get')).toBeUndefined();
   });
 
   it('lists every error answer with examples', () => {
@@ -170,6 +176,25 @@ describe('the OpenAPI document', () => {
     expect(at('paths', '/quota-scope', 'get', 'security')).toEqual([{ managerSecret: [] }]);
     expect(at('paths', '/', 'get', 'security')).toEqual([]);
   });
+});
+
+describe('examples', () => {
+  it('puts messages together from their members, without idle ones in requests', () => {
+    expect(at('paths', '/quota-scope', 'post', 'requestBody', 'content')).toMatchObject({
+      'application/json': { example: { volume: 'local', flag: true } },
+    });
+  });
+
+  it('gives required parameters alone an example, since Swagger UI sends it along', () => {
+    const parameters = at('paths', '/quota-scope', 'get', 'parameters') as object[];
+    expect(parameters[0]).toMatchObject({ name: 'volume', example: 'local' });
+    expect(parameters[1]).not.toHaveProperty('example');
+  });
+});
+
+it('tells two paths of one operation apart by id', () => {
+  expect(at('paths', '/', 'get', 'operationId')).toBe('status.read');
+  expect(at('paths', '/status', 'get', 'operationId')).toBe('status.read.status');
 });
 
 describe('the docs page', () => {
