@@ -1,6 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
-import { AUTH_HEADER } from './manager-auth.js';
 import { errorResponses, PROBLEM_SCHEMA } from './openapi-errors.js';
 import { addExamples } from './openapi-examples.js';
 import {
