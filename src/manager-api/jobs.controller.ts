@@ -1,7 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Param, Sse } from '@nestjs/common';
 import type { MessageEvent } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiParam, ApiTags } from '@nestjs/swagger';
-import { from, map, type Observable } from 'rxjs';
+import { from, map, Observable } from 'rxjs';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
 import type { Job } from '../volume/jobs/job.js';
@@ -56,7 +56,7 @@ export class JobsController {
   @Operation('jobs.cancel', {
     summary: 'Cancel a job',
     description:
-      'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place: 409. Cancelling a job that has ended does nothing; an unknown one answers 404.',
+      'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place, nor a job that has ended: 409. One that was cancelled before stays so; an unknown one answers 404.',
   })
   @ApiNoContentResponse({ description: 'The job stops' })
   async cancel(@Param('id') id: string): Promise<void> {
@@ -81,7 +81,15 @@ export class JobsController {
   })
   async watch(@Param('id') id: string): Promise<Observable<MessageEvent>> {
     await this.volumes.jobs.get(id);
-    return from(this.volumes.jobs.watch(id)).pipe(map((job) => ({ data: jobDto(job) })));
+    return new Observable((subscriber) => {
+      const gone = new AbortController();
+      const jobs = from(this.volumes.jobs.watch(id, gone.signal));
+      const events = jobs.pipe(map((job) => ({ data: jobDto(job) }))).subscribe(subscriber);
+      return () => {
+        gone.abort();
+        events.unsubscribe();
+      };
+    });
   }
 }
 

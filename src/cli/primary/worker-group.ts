@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import type { WorkerState } from '../../health/process-group.js';
 import { loggerFor } from '../../observability/logger.js';
+import { WORKER_DIED } from '../../volume/worker-bus.js';
 import type { MetricsSnapshot, PrimarySpeech, WorkerBrief, WorkerLink } from '../ipc/protocol.js';
 import type { Identity } from './identity.js';
 import { WorkerSlot } from './worker-slot.js';
@@ -138,6 +139,8 @@ export class WorkerGroup {
 
   private crashed(slot: WorkerSlot, reason: string): void {
     this.#starting?.failed(new Error(`worker ${slot.number} could not start: ${reason}`));
+    // Its jobs are free to be taken up.
+    this.tell('bus', { topic: WORKER_DIED, payload: slot.number });
     this.options.restarted();
   }
 

@@ -199,7 +199,7 @@ describe('JobRunner', () => {
     const { id } = scripted.record;
     const waiter = worker.runner.complete(scripted).catch((error: unknown) => error);
     await eventually(() => worker.runner.find(id)?.state === 'running');
-    await worker.jobs.drain(5_000);
+    await worker.jobs.drain(300);
     expect(await waiter).toMatchObject({ code: 'UNAVAILABLE' });
     expect(await worker.store.read(id)).toMatchObject({ state: 'pending', owner: null });
     expect(rig.publisher.told).toEqual([]);
@@ -212,6 +212,14 @@ describe('JobRunner', () => {
     const again = new ScriptedTask(next, scripted.record, async () => undefined);
     await next.runner.complete(again);
     expect(await next.store.read(id)).toMatchObject({ state: 'done', attempts: 2 });
+  });
+
+  it('lets a job end at the stop that a request waits for', async () => {
+    const scripted = await task(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    const answer = worker.runner.complete(scripted);
+    await eventually(() => scripted.calls.length > 0);
+    await worker.jobs.drain(5_000);
+    expect(await answer).toMatchObject({ state: 'done' });
   });
 
   it('does not wait at the stop for what does not end', async () => {

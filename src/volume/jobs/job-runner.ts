@@ -11,6 +11,8 @@ import type { JobTask } from './job-task.js';
 
 /** How soon a job is looked at again that another worker holds and a request waits for. */
 const HELD_ELSEWHERE_MS = 250;
+/** The part of the time to stop in that a job may use to end for the request that waits for it. */
+const PATIENCE_WITH_REQUESTS = 0.8;
 
 interface Waiter {
   resolve(job: Job): void;
@@ -85,17 +87,18 @@ export class JobRunner {
   }
 
   /**
-   * Starts nothing more and pauses what runs; all of it is gone on with at the next start. Resolves when
-   * nothing runs any more, or after `deadlineMs`.
+   * Starts nothing more and pauses what runs; all of it is gone on with at the next start. What a request waits
+   * for may end if it does in time. Resolves when nothing runs any more, or after `deadlineMs`.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.#draining = true;
     for (const queue of this.#queues.values()) queue.close();
     for (const active of this.#active.values()) {
-      active.run?.interrupt('paused');
       if (!active.busy) this.release(active, stopping(active.task.volume.name));
+      else if (active.waiters.size === 0) active.run?.interrupt('paused');
     }
     if (this.#active.size === 0) return;
+    const patience = setTimeout(() => this.pauseAll(), deadlineMs * PATIENCE_WITH_REQUESTS);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs);
       this.#idle.add(() => {
@@ -103,6 +106,11 @@ export class JobRunner {
         resolve();
       });
     });
+    clearTimeout(patience);
+  }
+
+  private pauseAll(): void {
+    for (const { run } of this.#active.values()) run?.interrupt('paused');
   }
 
   private activate(task: JobTask): ActiveJob | undefined {
@@ -139,7 +147,7 @@ export class JobRunner {
     active.busy = true;
     const outcome = await this.execution.execute(active.task, active.record, (run) => {
       active.run = run;
-      if (this.#draining) run?.interrupt('paused');
+      if (this.#draining && active.waiters.size === 0) run?.interrupt('paused');
       this.count(active.task.volume.name);
     });
     active.busy = false;
@@ -160,6 +168,8 @@ export class JobRunner {
       case 'later':
         active.record = outcome.record;
         this.answer(active, (waiter) => waiter.reject(outcome.error));
+        // Removed from the configuration, or reopened with other settings: its recovery brings the job up.
+        if (active.task.volume.state.kind === 'closed') return this.release(active);
         return this.again(active, (outcome.record.retryAt?.getTime() ?? 0) - Date.now());
     }
   }

@@ -22,6 +22,7 @@ const CANCEL_PATIENCE_MS = 2_000;
 @Injectable()
 export class Jobs {
   readonly #log = loggerFor('jobs');
+  readonly #draining = new AbortController();
 
   constructor(
     private readonly registry: VolumeRegistry,
@@ -42,8 +43,9 @@ export class Jobs {
     this.recovery.start();
   }
 
-  /** Pauses everything within `deadlineMs`; it goes on at the next start. Never rejects. */
+  /** Pauses everything within `deadlineMs`, and whoever watches sees no more; it goes on at the next start. */
   async drain(deadlineMs: number): Promise<void> {
+    this.#draining.abort();
     this.recovery.stop();
     await this.runner.drain(deadlineMs);
   }
@@ -98,16 +100,17 @@ export class Jobs {
 
   /**
    * The job as it is, then whenever it changes, until its end, which comes last. Views may be skipped when
-   * they come faster than they are taken.
+   * they come faster than they are taken. Abort `signal` when nobody watches any more.
    *
    * @throws StorageError NOT_FOUND with subject `job`, when the first view is asked for
    */
   async *watch(text: string, signal?: AbortSignal): AsyncGenerator<Job, void, undefined> {
     const { id } = await this.get(text);
+    const signals = signal ? [signal, this.#draining.signal] : [this.#draining.signal];
     yield* watchJob(id, {
       feed: this.feed,
       find: () => this.find(id),
-      ...(signal ? { signal } : {}),
+      signal: AbortSignal.any(signals),
     });
   }
 

@@ -7,10 +7,12 @@ import { scanJournal } from './journal-scan.js';
 /** On volumes with very many quota scopes a scan takes longer than anybody waits; the next one asking has it. */
 const PATIENCE_MS = 2_000;
 const FRESH_MS = 10_000;
+/** However often it is asked, scanning takes no more than this part of the time. */
+const DUTY = 1 / 20;
 
 interface Scan {
   readonly jobs: Promise<readonly Job[]>;
-  readonly begunAtMs: number;
+  staleAtMs: number;
 }
 
 /** Deletions seen in the trash alone: their records could not be written, or are still to be. */
@@ -21,11 +23,7 @@ export class LeftoverIndex {
   /** At most some seconds old. Empty when it takes too long to find out. */
   async deletions(volume: Volume): Promise<readonly Job[]> {
     const known = this.#scans.get(volume.name);
-    const isFresh = known && performance.now() - known.begunAtMs < FRESH_MS;
-    const scan = isFresh ? known : { jobs: scanDeletions(volume), begunAtMs: performance.now() };
-    this.#scans.set(volume.name, scan);
-    // A volume that fails now is looked at again by the next one asking.
-    scan.jobs.catch(() => this.#scans.delete(volume.name));
+    const scan = known && performance.now() < known.staleAtMs ? known : this.scan(volume);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<readonly Job[]>((resolve) => {
       timer = setTimeout(resolve, PATIENCE_MS, []);
@@ -35,6 +33,21 @@ export class LeftoverIndex {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private scan(volume: Volume): Scan {
+    const begunAtMs = performance.now();
+    const scan: Scan = { jobs: scanDeletions(volume), staleAtMs: Infinity };
+    this.#scans.set(volume.name, scan);
+    const settled = (keepMs: number): void => {
+      scan.staleAtMs = begunAtMs + keepMs;
+    };
+    scan.jobs.then(
+      () => settled(Math.max(FRESH_MS, (performance.now() - begunAtMs) / DUTY)),
+      // A volume that fails now is looked at again by the next one asking.
+      () => settled(0),
+    );
+    return scan;
   }
 }
 

@@ -62,7 +62,8 @@ export class VolumeRecovery {
     for (let what: Look | null = first; what !== null; what = this.#again) {
       this.#again = null;
       await this.records();
-      if (what === 'journal') await this.journal();
+      if (what === 'records') continue;
+      await this.journal();
       await this.#store.sweepTemporaries();
     }
   }
