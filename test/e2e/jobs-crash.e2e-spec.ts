@@ -12,9 +12,9 @@ import {
   type PublishedEvent,
 } from '../support/volume-host.js';
 
-const DIRECTORIES = 30;
-const FILES_EACH = 120;
-const KILLS = 6;
+const DIRECTORIES = 25;
+const FILES_EACH = 100;
+const KILLS = 4;
 
 const hex = (uuid: string): string => uuid.replaceAll('-', '');
 /** Anywhere from before the first entry to after the last. */
