@@ -14,6 +14,8 @@ const FICLONE = 0x40049409;
 /** fcntl(2); the lowest number the copy may get keeps it away from the standard streams. */
 const F_DUPFD_CLOEXEC = 1030;
 const LOWEST_DUP = 3;
+/** sync_file_range(2). */
+const SYNC_FILE_RANGE_WRITE = 2;
 /** A rename anywhere on the system can make openat2 answer EAGAIN while the path holds `..`. */
 const MAX_AGAIN = 32;
 
@@ -252,6 +254,12 @@ const definitions = {
 
   /** shutdown(2) of both directions of a socket: wakes whoever sends on it. */
   shutdown: define(functions.shutdown)((socket: number) => [socket, 2], nothing),
+
+  /** sync_file_range(2), start only: writing back begins, nothing is waited for, nothing is durable by it. */
+  startWriteback: define(functions.syncFileRange)(
+    (fd: number, offset: number, length: number) => [fd, offset, length, SYNC_FILE_RANGE_WRITE],
+    nothing,
+  ),
 
   /** syncfs(2): everything on the filesystem of `fd`. */
   syncfs: define(functions.syncfs)((fd: number) => [fd], nothing),

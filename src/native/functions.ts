@@ -94,6 +94,10 @@ export const functions = {
     'copy_file_range',
     'long copy_file_range(int in, void *inOffset, int out, void *outOffset, size_t count, unsigned int flags)',
   ),
+  syncFileRange: bind<[fd: number, offset: number, length: number, flags: number]>(
+    'sync_file_range',
+    'int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)',
+  ),
   syncfs: bind<[fd: number]>('syncfs', 'int syncfs(int fd)'),
   prctl: bind<[option: number, a: number, b: number, c: number, d: number]>(
     'prctl',

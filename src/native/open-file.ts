@@ -38,6 +38,11 @@ export class OpenFile {
     return calls.ftruncate(this.fd, length);
   }
 
+  /** Lets a range begin to be written back, so that a later `datasync` waits for less. Makes nothing durable. */
+  startWriteback(position: number, length: number): Promise<void> {
+    return calls.startWriteback(this.fd, position, length);
+  }
+
   /** Data and size on stable storage (fdatasync(2)). A failure is final: what was written may be lost. */
   datasync(): Promise<void> {
     return calls.fdatasync(this.fd);

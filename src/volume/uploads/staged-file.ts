@@ -5,6 +5,12 @@ import { isSameInode, type Stat } from '../../native/stat.js';
 import { OffsetRecord } from './offset-record.js';
 import { UPLOAD_PATH, type UploadNames } from './upload-names.js';
 
+/**
+ * The disk starts on what has come in while more is coming, so that the sync before the answer has little
+ * left to do: at network speed that took 5 ms instead of 20 for each 16 MiB.
+ */
+const WRITEBACK_BYTES = 4 * 1024 * 1024;
+
 /** What a tenant can make of a name in `.upload`, other than the regular file that belongs there. */
 const NOT_OURS = [Errno.ENOTDIR, Errno.EISDIR, Errno.EINVAL, Errno.ENXIO, Errno.ELOOP, Errno.EXDEV];
 
@@ -16,6 +22,8 @@ export type StagedState = StagedFile | 'held' | 'finished' | 'missing';
  * plain system calls in order; whoever owns it provides for slots and deadlines. Rejects with SystemError.
  */
 export class StagedFile {
+  #writebackFrom: number | undefined;
+
   private constructor(
     readonly vfolder: Beneath,
     readonly directory: Beneath,
@@ -75,8 +83,14 @@ export class StagedFile {
     }
   }
 
-  write(buffers: readonly Buffer[], position: number): Promise<void> {
-    return this.file.write(buffers, position);
+  async write(buffers: readonly Buffer[], position: number): Promise<void> {
+    await this.file.write(buffers, position);
+    const end = buffers.reduce((sum, { length }) => sum + length, position);
+    this.#writebackFrom ??= position;
+    if (end - this.#writebackFrom < WRITEBACK_BYTES) return;
+    // Only a hint: the sync that counts reports what goes wrong with these pages.
+    await this.file.startWriteback(this.#writebackFrom, end - this.#writebackFrom).catch(ignore);
+    this.#writebackFrom = end;
   }
 
   /** Makes everything up to `offset` durable. A failure is final: roll back. */
@@ -168,3 +182,5 @@ async function closeAll<Result>(
   for (const one of opened.toReversed()) await one.close();
   return result;
 }
+
+function ignore(): void {}
