@@ -17,7 +17,7 @@ import type { UploadRequest } from '../upload-request.js';
 import { UploadSweeper } from '../upload-sweeper.js';
 import { Uploads } from '../uploads.js';
 
-export const SCOPED = 'user:0f0e0d0c-0b0a-4090-8070-605040302010/9f8e7d6c5b4a43929190807060504030';
+const SCOPED = 'user:0f0e0d0c-0b0a-4090-8070-605040302010/9f8e7d6c5b4a43929190807060504030';
 export const UNSCOPED = '9f8e7d6c-5b4a-4392-9190-807060504030';
 
 export const SETTINGS = {
