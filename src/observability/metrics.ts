@@ -82,9 +82,10 @@ const workerRestarts = new Counter({
 });
 const volumeHealthy = new Gauge({
   name: 'backendai_storage_volume_healthy',
-  help: '1 when the volume answered its last probe, else 0',
+  help: '1 when the volume answered its last probe and every worker can use it, else 0',
   labelNames: ['volume'] as const,
   registers: [registry],
+  aggregator: 'min',
 });
 const volumeMetrics = {
   iopsRead: volumeGauge('iops_read', 'Read operations per second'),
@@ -117,6 +118,8 @@ function volumeGauge(name: string, help: string) {
     help,
     labelNames: ['volume'] as const,
     registers: [registry],
+    // Every worker reads the same figures of the same volume.
+    aggregator: 'average',
   });
 }
 
@@ -190,9 +193,17 @@ export function countWorkerRestart(): void {
   workerRestarts.inc();
 }
 
-/** For the primary, which alone knows the probes: gauges of several processes are added up. */
+/** What this process thinks of the volume; of several opinions in the group the worst counts. */
 export function setVolumeHealth(volume: string, healthy: boolean): void {
   volumeHealthy.labels(volume).set(healthy ? 1 : 0);
+}
+
+/** Ends the series of a volume that is not configured any more, or its last value would be reported for ever. */
+export function forgetVolume(volume: string): void {
+  for (const gauge of [volumeHealthy, bulkheadInFlight, bulkheadWaiting, volumeMetricUpdated]) {
+    gauge.remove(volume);
+  }
+  for (const gauge of Object.values(volumeMetrics)) gauge.remove(volume);
 }
 
 /** One reading of a volume's performance metric; missing members are left as they were. */

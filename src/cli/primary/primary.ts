@@ -6,6 +6,7 @@ import type { ProbeReport } from '../../health/probe/probe-report.js';
 import { loggerFor, setLogLevel } from '../../observability/logger.js';
 import {
   countWorkerRestart,
+  forgetVolume,
   setVolumeHealth,
   snapshotMetrics,
 } from '../../observability/metrics.js';
@@ -88,6 +89,7 @@ export class Primary {
       const update = updateFrom(settings);
       for (const warning of warnings) log.warn(warning);
       const restart = needingRestart(this.#settings, settings);
+      forgetMissing(this.#settings, settings);
       this.#settings = settings;
       this.#update = update;
       setLogLevel(pinoLevel(settings));
@@ -133,6 +135,11 @@ export class Primary {
     setVolumeHealth(report.volume, report.outcome === 'ok');
     this.#group.tell('probe', report);
   }
+}
+
+function forgetMissing(before: Settings, after: Settings): void {
+  const kept = new Set(after.volumes.map(({ name }) => name));
+  for (const { name } of before.volumes) if (!kept.has(name)) forgetVolume(name);
 }
 
 /** @throws Error when certificates cannot be used */

@@ -6,7 +6,7 @@ import { SettingsModule } from '../../config/settings.module.js';
 import type { Settings } from '../../config/settings.js';
 import { isServiceable, type ProbeReport } from '../../health/probe/probe-report.js';
 import type { VolumeState } from '../../health/process-group.js';
-import { setBulkhead } from '../../observability/metrics.js';
+import { forgetVolume } from '../../observability/metrics.js';
 import { NestLogger } from '../../observability/nest-logger.js';
 import { VolumeModule } from '../../volume/volume.module.js';
 import { VolumeService } from '../../volume/volume.service.js';
@@ -58,13 +58,6 @@ export class Core {
     throw new Error(lines.join('\n'));
   }
 
-  /** Brings the gauges that are read on demand up to date. */
-  refreshGauges(): void {
-    for (const { name, bulkhead } of this.volumes.registry.status()) {
-      setBulkhead(name, bulkhead.inFlight, bulkhead.waiting);
-    }
-  }
-
   /** Begins the work that no request asks for: unfinished jobs, sweeps. */
   start(): void {
     this.volumes.jobs.start();
@@ -78,7 +71,10 @@ export class Core {
 
   /** Takes over the volumes of new settings. */
   async reload(settings: Settings): Promise<void> {
+    const before = this.volumes.registry.all().map(({ name }) => name);
     await this.volumes.registry.reload(volumeSettings(settings, backends));
+    const kept = new Set(settings.volumes.map(({ name }) => name));
+    for (const name of before) if (!kept.has(name)) forgetVolume(name);
   }
 
   /** Closes everything, as far as it lets itself be closed within `deadlineMs`. Never rejects. */

@@ -46,10 +46,7 @@ export class Worker {
   private listenToPrimary(): void {
     this.#primary.onQuestion('ping', () => null);
     this.#primary.onQuestion('volumes', () => this.#core?.volumeStates() ?? []);
-    this.#primary.onQuestion('metrics', () => {
-      this.#core?.refreshGauges();
-      return snapshotMetrics();
-    });
+    this.#primary.onQuestion('metrics', () => snapshotMetrics());
     this.#primary.onNotice('probe', (report) => {
       this.#group.probed(report);
       this.#core?.probed(report);
