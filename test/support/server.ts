@@ -9,7 +9,7 @@ import { freePorts } from './free-port.js';
 import { send, type Answer } from './http.js';
 
 const MAIN = join(process.cwd(), 'dist', 'main.js');
-const START_DEADLINE_MS = 45_000;
+const START_DEADLINE_MS = 120_000;
 const AUTH_HEADER = 'x-backendai-storage-auth-token';
 
 type Table = { [key: string]: unknown };
