@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import type { WorkerState } from '../../health/process-group.js';
-import { WORKER_DIED } from '../../volume/worker-bus.js';
 import { loggerFor } from '../../observability/logger.js';
 import { WORKER_DIED } from '../../volume/worker-bus.js';
 import type { MetricsSnapshot, PrimarySpeech, WorkerBrief, WorkerLink } from '../ipc/protocol.js';
@@ -143,7 +142,6 @@ export class WorkerGroup {
     // Its jobs are free to be taken up.
     this.tell('bus', { topic: WORKER_DIED, payload: slot.number });
     this.options.restarted();
-    this.tell('bus', { topic: WORKER_DIED, payload: slot.number });
   }
 
   private expectEnd(): void {
