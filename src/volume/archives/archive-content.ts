@@ -45,6 +45,13 @@ export interface ContentSource {
   readonly level: number;
 }
 
+const NO_CONTENT: WholeContent = {
+  crc: 0,
+  sizeBytes: 0,
+  data: Buffer.alloc(0),
+  isDeflated: false,
+};
+
 /** Reads and compresses what is small; undefined for what is to be left out. */
 export async function prepare(
   source: ContentSource,
@@ -54,7 +61,10 @@ export async function prepare(
     const name = Buffer.concat([item.name, Buffer.from('/')]);
     return { kind: 'directory', facts: { name, mode: item.mode, mtimeNs: item.mtimeNs } };
   }
-  if (item.kind === 'file' && item.sizeBytes > WHOLE_BYTES) return { kind: 'large', item };
+  if (item.kind === 'file') {
+    if (item.sizeBytes > WHOLE_BYTES) return { kind: 'large', item };
+    if (item.sizeBytes === 0) return { kind: 'whole', facts: item, content: NO_CONTENT };
+  }
   // One turn of the volume's share for all three calls: small files are many.
   const read = await source.io(() => readSmall(source.root, item));
   if (read === undefined || read === 'large') return read && { kind: 'large', item };

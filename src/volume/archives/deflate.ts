@@ -8,6 +8,11 @@ const deflateRaw = promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.defl
 const WORTHWHILE_RATIO = 0.95;
 /** After a piece that would not shrink, so many are stored before compression is tried again. */
 const PIECES_UNTIL_RETRY = 15;
+/** Less than this hardly ever gets shorter. */
+const MIN_BYTES = 128;
+/** Up to here compressing takes less time than handing the work to a thread. */
+const MAX_SYNC_BYTES = 8 * 1024;
+const SAMPLE_BYTES = 32 * 1024;
 /** RFC 1951, 3.2.4: the length of a stored block has 16 bits. */
 const MAX_STORED_BLOCK = 0xffff;
 /** An empty last block with fixed codes: ends a stream whose pieces end on byte boundaries. */
@@ -15,8 +20,12 @@ export const DEFLATE_END = Buffer.from([0x03, 0x00]);
 
 /** The whole of something small, compressed; undefined when that is not worth it. `level` is zlib's, 0 stores. */
 export async function deflateWhole(content: Buffer, level: number): Promise<Buffer | undefined> {
-  if (level === 0) return undefined;
-  const compressed = await deflateRaw(content, { level });
+  if (level === 0 || content.length < MIN_BYTES) return undefined;
+  if (!(await isPromising(content, level))) return undefined;
+  const compressed =
+    content.length <= MAX_SYNC_BYTES
+      ? zlib.deflateRawSync(content, { level })
+      : await deflateRaw(content, { level });
   return isWorthwhile(compressed, content) ? compressed : undefined;
 }
 
@@ -28,6 +37,7 @@ export async function deflateWhole(content: Buffer, level: number): Promise<Buff
  */
 export class PieceDeflater {
   #toStore: number;
+  #shrinks = false;
 
   constructor(
     private readonly level: number,
@@ -44,11 +54,12 @@ export class PieceDeflater {
       this.#toStore -= 1;
       return storedBlocks(piece);
     }
-    const compressed = await deflateRaw(piece, {
-      level: this.level,
-      finishFlush: zlib.constants.Z_SYNC_FLUSH,
-    });
-    if (isWorthwhile(compressed, piece)) return [compressed];
+    if (this.#shrinks || (await isPromising(piece, this.level))) {
+      const options = { level: this.level, finishFlush: zlib.constants.Z_SYNC_FLUSH };
+      const compressed = await deflateRaw(piece, options);
+      this.#shrinks = isWorthwhile(compressed, piece);
+      if (this.#shrinks) return [compressed];
+    }
     this.#toStore = PIECES_UNTIL_RETRY;
     return storedBlocks(piece);
   }
@@ -58,6 +69,13 @@ export class PieceDeflater {
 export function longestStream(length: number, pieceBytes: number): number {
   const blocks = Math.ceil(pieceBytes / MAX_STORED_BLOCK) * Math.ceil(length / pieceBytes);
   return length + blocks * 5 + DEFLATE_END.length;
+}
+
+/** Tries the beginning: zlib is at its slowest where nothing can be gained. */
+async function isPromising(content: Buffer, level: number): Promise<boolean> {
+  if (content.length <= 2 * SAMPLE_BYTES) return true;
+  const sample = content.subarray(0, SAMPLE_BYTES);
+  return isWorthwhile(await deflateRaw(sample, { level }), sample);
 }
 
 function isWorthwhile(compressed: Buffer, content: Buffer): boolean {
