@@ -48,7 +48,7 @@ export async function assertSpace(
   bytes: number,
 ): Promise<void> {
   const { telemetry, quota } = volume.strategies;
-  const { capacityBytes, usedBytes } = await telemetry.capacity();
+  const { capacityBytes, usedBytes } = await volume.io(() => telemetry.capacity());
   // -1: unknown.
   if (capacityBytes >= 0 && usedBytes >= 0 && bytes > capacityBytes - usedBytes) {
     throw new StorageError('NO_SPACE', 'the volume has too little space for the clone', {
@@ -57,7 +57,8 @@ export async function assertSpace(
     });
   }
   if (destination.scope === null || !quota.enforcesScopes) return;
-  const scope = await quota.describeScope(scopePath(destination.scope));
+  const path = scopePath(destination.scope);
+  const scope = await volume.io(() => quota.describeScope(path));
   if (scope.limitBytes === null || scope.usedBytes === null) return;
   if (bytes > scope.limitBytes - scope.usedBytes) {
     throw new StorageError('QUOTA_EXCEEDED', 'the quota has too little left for the clone', {

@@ -58,12 +58,11 @@ export class FillVFolderTask extends JobTask<CloneVFolderManifest> {
   }
 
   private async makeDestination(): Promise<void> {
-    const made = await this.volume.io(async () => {
+    const path = vfolderPath(this.#destination);
+    await this.volume.io(async () => {
       using root = await this.volume.openRoot();
-      const path = vfolderPath(this.#destination);
-      return await makeVFolderDirectory(root, path, VFOLDER_MODE);
+      if (!(await makeVFolderDirectory(root, path, VFOLDER_MODE))) return;
+      await this.volume.strategies.quota.initialiseVFolder(path, null);
     });
-    if (!made) return;
-    await this.volume.strategies.quota.initialiseVFolder(vfolderPath(this.#destination), null);
   }
 }

@@ -18,7 +18,7 @@ import { VFolderDeletion } from '../vfolder-deletion.js';
 type Told = [event: string, id: string, state: Job['state'], message?: string];
 
 /** Remembers what it is told; fails instead while `failing` is set. */
-export class RecordingPublisher extends JobPublisher {
+class RecordingPublisher extends JobPublisher {
   readonly told: Told[] = [];
   failing = false;
 
