@@ -10,7 +10,7 @@ import { deflateWhole } from './deflate.js';
 import { PIECE_BYTES, type EntryFacts, type WholeContent } from './zip-writer.js';
 
 /** Up to this size a file is read ahead as a whole. */
-export const WHOLE_BYTES = 1024 * 1024;
+const WHOLE_BYTES = 1024 * 1024;
 
 /** ENXIO of open(2): a socket. */
 const ENXIO = 6;

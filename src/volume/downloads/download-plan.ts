@@ -42,7 +42,7 @@ export interface DownloadPlan {
 const CONTENT_TYPE = 'application/octet-stream';
 
 /** The strong entity tag of this wire: mtime in nanoseconds and size, both in hexadecimal. */
-export function entityTag(file: Pick<DownloadedFile, 'mtimeNs' | 'sizeBytes'>): string {
+function entityTag(file: Pick<DownloadedFile, 'mtimeNs' | 'sizeBytes'>): string {
   return `"${file.mtimeNs.toString(16)}-${file.sizeBytes.toString(16)}"`;
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
@@ -75,6 +76,8 @@ export class ResponseBody {
     readonly socket: Socket,
     private readonly options: TransferOptions,
   ) {
+    // An archive reads several files at a time, and each may wait for its turn.
+    setMaxListeners(0, this.signal);
     socket.once('close', this.#onClose);
     if (socket.destroyed) this.#onClose();
   }
