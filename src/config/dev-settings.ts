@@ -27,7 +27,7 @@ export function devFiles(varDir: string) {
 export function devSettings(varDir: string, options: ReadingOptions): LoadedSettings {
   const files = devFiles(varDir);
   mkdirSync(files.folder, { recursive: true, mode: OWNER_ONLY_FOLDER });
-  mkdirSync(files.volume, { recursive: true });
+  makeVolume(files.volume);
   for (const file of [files.managerSecret, files.jwtKey]) makeSecret(file);
   const tables = {
     'storage-proxy': { 'node-id': 'dev', 'num-proc': 1, 'session-expire': '1d' },
@@ -40,6 +40,12 @@ export function devSettings(varDir: string, options: ReadingOptions): LoadedSett
   };
   const { settings, warnings } = buildSettings(tables, files.folder, options);
   return { settings, warnings, source: `the development settings in ${files.folder}` };
+}
+
+/** A new volume has the current layout, and says so as the original's migration does (protocol section 2.6). */
+function makeVolume(path: string): void {
+  if (mkdirSync(path, { recursive: true }) === undefined) return;
+  writeFileSync(join(path, 'version.txt'), '3\n');
 }
 
 function makeSecret(file: string): void {

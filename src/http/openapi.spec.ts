@@ -140,9 +140,7 @@ describe('the OpenAPI document', () => {
         paths: { anyOf: [{ type: 'string' }, { type: 'array', maxItems: 50 }] },
       },
     });
-    expect(at('components', 'schemas', 'Scope', 'properties', 'flag')).not.toHaveProperty(
-      'type',
-    );
+    expect(at('components', 'schemas', 'Scope', 'properties', 'flag')).not.toHaveProperty('type');
   });
 
   it('documents GET and DELETE parameters in the query', () => {

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
 import { Archives } from './archives/archives.js';
 import { Downloads } from './downloads/downloads.js';
+import { isStorageError } from '../errors/storage-error.js';
+import { countFailedObservation, observeVolume } from '../observability/metrics.js';
 import { Files } from './files/files.js';
 import { Jobs } from './jobs/jobs.js';
 import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
@@ -69,10 +71,17 @@ export class VolumeService {
   /** @throws StorageError UNSUPPORTED where the backend measures nothing */
   async performanceMetric(name: string): Promise<{ metric: PerformanceMetric; observedAt: Date }> {
     const volume = this.registry.get(name);
-    const metric = await volume.run('volume.performance-metric', () =>
-      volume.strategies.telemetry.performanceMetric(),
-    );
-    return { metric, observedAt: new Date() };
+    const started = performance.now();
+    try {
+      const metric = await volume.run('volume.performance-metric', () =>
+        volume.strategies.telemetry.performanceMetric(),
+      );
+      observeVolume(name, { ...metric }, (performance.now() - started) / 1000);
+      return { metric, observedAt: new Date() };
+    } catch (error) {
+      if (!isStorageError(error, 'UNSUPPORTED')) countFailedObservation(name);
+      throw error;
+    }
   }
 
   async capacity(name: string): Promise<Capacity> {
