@@ -19,15 +19,19 @@ function mergeParameters(
     throw invalid('value is not a dict');
   }
   const merged: Record<string, unknown> = { ...body };
-  const conflicts: Record<string, string> = {};
+  const refused: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const name of [...Object.keys(merged), ...Object.keys(query)]) {
+    // class-transformer drops such names silently, before anybody can call them unknown.
+    if (name in Object.prototype) refused[name] = `${name} is not allowed key`;
+  }
   for (const [name, text] of Object.entries(query)) {
     const value = fromQuery(text, kinds.get(name));
     if (!Object.hasOwn(merged, name)) merged[name] = value;
     else if (!sameValue(merged[name], value)) {
-      conflicts[name] = 'given in both query and body, with different values';
+      refused[name] = 'given in both query and body, with different values';
     }
   }
-  if (Object.keys(conflicts).length > 0) throw invalid(conflicts);
+  if (Object.keys(refused).length > 0) throw invalid(refused);
   return merged;
 }
 

@@ -1,11 +1,9 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { parseBinarySize } from '../../grammar/binary-size.js';
-import { lenientInt } from '../../grammar/lenient.js';
 import { IgnoreExtraMembers } from '../../http/validation.pipe.js';
 import { AnyObject, Coerced, LenientInt, Text } from '../../http/dto-decorators.js';
 import { VFolderId, type VFolderRef } from '../../volume/ids/vfolder-id.js';
 import { EXAMPLE } from './examples.js';
-import { VFolderIdText } from './member-decorators.js';
+import { limitBytes, plainLimitBytes, VFolderIdText } from './member-decorators.js';
 import { VolumeDto } from './volume.dto.js';
 
 const MAX_MODE = 0o7777;
@@ -33,8 +31,8 @@ function folderOptions(value: unknown): FolderOptions {
   }
   const { quota, initial_max_size_for_quota_scope: initial } = value as Record<string, unknown>;
   return {
-    ...(isGiven(initial) && { initialScopeLimitBytes: lenientInt(initial) }),
-    ...(isGiven(quota) && { quotaBytes: parseBinarySize(quota) }),
+    ...(isGiven(initial) && { initialScopeLimitBytes: plainLimitBytes(initial) }),
+    ...(isGiven(quota) && { quotaBytes: limitBytes(quota) }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { parseBinarySize } from '../../grammar/binary-size.js';
 import { lenientInt } from '../../grammar/lenient.js';
 import { Coerced, ParsedText, type MemberOptions } from '../../http/dto-decorators.js';
 import { QuotaScopeId } from '../../volume/ids/quota-scope-id.js';
@@ -37,14 +38,26 @@ export function RelPathText(options: Some = {}): PropertyDecorator {
   });
 }
 
+/** A limit as an integer, maybe as text. @throws Error with the reason, for what is no limit */
+export function plainLimitBytes(value: unknown): number {
+  return notNegative(lenientInt(value));
+}
+
+/** A limit as a size such as `10g`. @throws Error with the reason, for what is no limit */
+export function limitBytes(value: unknown): number {
+  return notNegative(parseBinarySize(value));
+}
+
+/** Both grammars know negative numbers. */
+function notNegative(bytes: number): number {
+  if (bytes < 0) throw new Error('value should be greater than or equal to 0');
+  return bytes;
+}
+
 /** A byte count that may be text, and may be `null` for "no limit". */
 export function LimitBytes(options: Some = {}): PropertyDecorator {
   return Coerced(
-    (value) => {
-      const bytes = lenientInt(value);
-      if (bytes < 0) throw new Error('value should be greater than or equal to 0');
-      return bytes;
-    },
+    plainLimitBytes,
     {
       anyOf: [
         { type: 'integer', minimum: 0 },

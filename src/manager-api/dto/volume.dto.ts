@@ -1,9 +1,8 @@
 import { ApiProperty } from '@nestjs/swagger';
-import { parseBinarySize } from '../../grammar/binary-size.js';
 import { Coerced, Text } from '../../http/dto-decorators.js';
 import { VFolderId, type VFolderRef } from '../../volume/ids/vfolder-id.js';
 import { EXAMPLE } from './examples.js';
-import { VFolderIdText } from './member-decorators.js';
+import { limitBytes, VFolderIdText } from './member-decorators.js';
 
 export class VolumeDto {
   @Text({ description: 'Name of the volume, as `GET /volumes` lists it', example: EXAMPLE.volume })
@@ -27,7 +26,7 @@ export class VolumeQuotaDto extends VolumeDto {
 
 export class UpdateVolumeQuotaDto extends VolumeQuotaDto {
   @Coerced(
-    (value) => parseBinarySize(value),
+    limitBytes,
     { anyOf: [{ type: 'integer', minimum: 0 }, { type: 'string' }] },
     {
       description: 'New limit: bytes, or a size with a binary suffix such as `10g` or `1.5 GiB`',
