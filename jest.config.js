@@ -27,7 +27,7 @@ const common = {
 
 export default {
   // Jest knows it for all projects only. The end-to-end suites start processes.
-  testTimeout: 60_000,
+  testTimeout: 120_000,
   projects: [
     { ...common, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
     {

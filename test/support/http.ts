@@ -8,6 +8,7 @@ import {
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
   readonly text: string;
   /** The body as JSON; `{}` when there is none. */
   readonly json: Record<string, unknown>;
@@ -45,11 +46,13 @@ export function answerTo(outgoing: ClientRequest): Promise<Answer> {
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.once('error', reject);
       incoming.once('end', () => {
-        const text = Buffer.concat(chunks).toString();
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString();
         const isJson = incoming.headers['content-type']?.includes('json') ?? false;
         resolve({
           status: incoming.statusCode ?? 0,
           headers: incoming.headers,
+          bytes,
           text,
           json: isJson && text ? (JSON.parse(text) as Record<string, unknown>) : {},
         });
