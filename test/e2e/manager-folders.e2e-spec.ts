@@ -71,6 +71,8 @@ describe.each(DIALECTS)('creating a vfolder with a %s id', (dialect) => {
     ['options', 'none'],
     ['options', []],
     ['options', { quota: '5b' }],
+    ['options', { quota: -1 }],
+    ['options', { initial_max_size_for_quota_scope: -1 }],
     ['vfid', ''],
     ['vfid', 'no-uuid'],
     ['vfid', 'group:0f0e0d0c-0b0a-4090-8070-605040302010/9f8e7d6c5b4a43929190807060504030'],
