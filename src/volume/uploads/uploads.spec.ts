@@ -142,6 +142,22 @@ describe('an upload', () => {
     expect(rig.names('.upload')).toEqual([`${request.session}.done`]);
   });
 
+  it('is on stable storage, bytes first and names after, before it is acknowledged (U6)', async () => {
+    const request = await rig.begin('a', 5);
+    const interesting = new Set(['writev', 'fdatasync', 'fsync', 'renameat2']);
+    const calls: string[] = [];
+    injectFaults((name) => {
+      if (interesting.has(name)) calls.push(name);
+      return undefined;
+    });
+    await rig.send(request, HELLO);
+    const bytes = ['writev', 'fdatasync'];
+    const record = ['writev', 'fdatasync'];
+    const marker = ['renameat2', 'fsync'];
+    const place = ['renameat2', 'fsync', 'fsync'];
+    expect(calls).toEqual([...bytes, ...record, ...marker, ...place]);
+  });
+
   it('replaces an existing file, and a link rather than what it leads to', async () => {
     writeFileSync(join(rig.path, 'target'), 'kept');
     symlinkSync('target', join(rig.path, 'a'));

@@ -23,7 +23,7 @@ import {
 } from './upload-request.js';
 
 /** WorkerBus topic: whoever reads a body for the session named in the payload should let go. */
-export const UPLOAD_RELEASE_TOPIC = 'upload.release';
+const UPLOAD_RELEASE_TOPIC = 'upload.release';
 
 const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 250;
