@@ -34,6 +34,7 @@ export async function openApiCommand(
     { client: null, manager: null },
     {
       volumes: core.volumes,
+      managerSecrets: () => [],
       version: installation.version,
       group: new LoneProcess(),
       serving: new ServingState(),

@@ -25,18 +25,19 @@ describe('needingRestart', () => {
       plain.logging.level = 'DEBUG';
       plain.server.drainDelayMs = 5;
       plain.volumes = [];
+      plain.storageProxy.secret = 'b';
     });
     expect(needingRestart(settings(), after)).toEqual([]);
   });
 
   it('names the rest by path, never by value', () => {
     const after = settings((plain) => {
-      plain.storageProxy.secret = 'b';
+      plain.storageProxy.numProc = 3;
       plain.server.trustedProxies = [];
       plain.debug = { enabled: true, other: true };
     });
     expect(needingRestart(settings(), after)).toEqual([
-      'storageProxy.secret',
+      'storageProxy.numProc',
       'server.trustedProxies',
       'debug.other',
     ]);

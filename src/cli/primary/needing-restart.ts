@@ -4,6 +4,10 @@ import type { Settings } from '../../config/settings.js';
 /** What a reload takes over, as paths of the settings; everything else waits for a restart. */
 const RELOADED: ReadonlySet<string> = new Set([
   'volumes',
+  'credentials',
+  'secrets',
+  'api.manager.secret',
+  'storageProxy.secret',
   'logging.level',
   'debug.enabled',
   'server.shutdownTimeoutMs',

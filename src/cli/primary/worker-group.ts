@@ -35,6 +35,9 @@ export class WorkerGroup {
 
   constructor(private readonly options: GroupOptions) {
     const { identity, threadPoolSize } = options;
+    // Workers accept from sockets they share. With the other policy the primary accepts and hands over, and
+    // what it handed to a worker that just died, or does not react, would never be answered.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({
       exec: options.entry,
       args: [],

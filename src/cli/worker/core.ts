@@ -69,8 +69,9 @@ export class Core {
     await this.volumes.jobs.drain(deadlineMs);
   }
 
-  /** Takes over the volumes of new settings. */
+  /** Takes over the token keys and the volumes of new settings. */
   async reload(settings: Settings): Promise<void> {
+    this.volumes.tokens.useKeys(settings.credentials.jwtKeys);
     const before = this.volumes.registry.all().map(({ name }) => name);
     await this.volumes.registry.reload(volumeSettings(settings, backends));
     const kept = new Set(settings.volumes.map(({ name }) => name));

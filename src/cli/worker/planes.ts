@@ -31,6 +31,8 @@ class PlaneModule {
 /** What the three listeners stand on. */
 export interface PlaneSources extends HealthSources {
   readonly volumes: VolumeService;
+  /** Asked at every request, since they may be reloaded. */
+  readonly managerSecrets: () => readonly string[];
 }
 
 type PlaneName = 'client' | 'manager' | 'internal';
@@ -41,9 +43,8 @@ export async function createPlanes(
   tls: WorkerBrief['tls'],
   sources: PlaneSources,
 ): Promise<Record<PlaneName, PlaneApp>> {
-  const { clientPlane, managerPlane, credentials } = settings;
+  const { clientPlane, managerPlane } = settings;
   const { trustedProxies } = settings.server;
-  const secrets = labelled(credentials.managerSecrets);
   const client = await createPlaneApp(PlaneModule.of(ClientApiModule.forRoot(sources)), {
     plane: 'client',
     trustedProxies,
@@ -59,7 +60,7 @@ export async function createPlanes(
     plane: 'manager',
     trustedProxies,
     basePath: managerPlane.basePath,
-    onRequest: [managerAuth(() => secrets)],
+    onRequest: [managerAuth(() => labelled(sources.managerSecrets()))],
     ...(tls.manager && { tls: tls.manager }),
   });
   const internalModule = PlaneModule.of(HealthModule.forRoot(sources, { metrics: true }));

@@ -34,6 +34,7 @@ export class Worker {
   #planes: Planes | undefined;
   /** The last update that came before the worker was ready for it. */
   #update: WorkerUpdate | undefined;
+  #managerSecrets: readonly string[] = [];
   #ending = false;
 
   start(): void {
@@ -61,6 +62,7 @@ export class Worker {
     assertPrimaryLives(brief.primaryPid);
     const settings = settingsFromJson(brief.settings);
     prepareProcess(brief, settings);
+    this.useSecrets(settings);
     for (const report of brief.probes) this.#group.probed(report);
 
     this.#core = await openCore(settings, this.#bus);
@@ -71,6 +73,7 @@ export class Worker {
       serving: this.#serving,
       volumes: this.#core.volumes,
       version: installation.version,
+      managerSecrets: () => this.#managerSecrets,
     });
     if (this.#ending) return;
     if (this.#update) this.take(this.#update);
@@ -79,12 +82,18 @@ export class Worker {
     this.#primary.tell('serving', null);
   }
 
-  /** Certificates, log level and volumes; the rest waits for a restart. */
+  private useSecrets({ credentials: { managerSecrets, jwtKeys } }: Settings): void {
+    protectSecrets([...managerSecrets, ...jwtKeys]);
+    this.#managerSecrets = managerSecrets;
+  }
+
+  /** Certificates, secrets, log level and volumes; the rest waits for a restart. */
   private take(update: WorkerUpdate): void {
     this.#update = update;
     if (!this.#core || !this.#planes) return;
     const settings = settingsFromJson(update.settings);
     setLogLevel(pinoLevel(settings));
+    this.useSecrets(settings);
     this.#planes.renewTls(update.tls);
     this.#core.reload(settings).catch((error: unknown) => {
       log.error('Volumes could not be read again', { err: error });
@@ -123,8 +132,6 @@ export class Worker {
 function prepareProcess({ worker }: WorkerBrief, settings: Settings): void {
   process.title = `storage-proxy: worker ${worker}`;
   process.umask(Number.parseInt(settings.server.umask, 8));
-  const { managerSecrets, jwtKeys } = settings.credentials;
-  protectSecrets([...managerSecrets, ...jwtKeys]);
   configureLoggingFrom(settings, { worker });
   collectProcessMetrics();
 }

@@ -52,19 +52,25 @@ type Verify = (token: string) => Payload;
  */
 @Injectable()
 export class TransferTokens {
-  readonly #sign: (payload: Payload) => string;
-  readonly #verifiers: readonly Verify[];
+  #sign!: (payload: Payload) => string;
+  #verifiers: readonly Verify[] = [];
   readonly #unmanagedRoots: UnmanagedRoots;
 
   constructor(@Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings) {
-    const [current] = settings.tokenKeys;
+    this.useKeys(settings.tokenKeys);
+    this.#unmanagedRoots = new UnmanagedRoots(settings.unmanagedRoots);
+  }
+
+  /** From now on the first of `keys` signs, and all of them verify. */
+  useKeys(keys: readonly string[]): void {
+    const [current] = keys;
     if (current === undefined) throw new Error('a secret for tokens is needed');
     this.#sign = createSigner({
       key: Buffer.from(current, 'utf8'),
       algorithm: 'HS256',
       noTimestamp: true,
     });
-    this.#verifiers = settings.tokenKeys.map((key) =>
+    this.#verifiers = keys.map((key) =>
       createVerifier({
         key: Buffer.from(key, 'utf8'),
         algorithms: ['HS256'],
@@ -72,7 +78,6 @@ export class TransferTokens {
         cache: false,
       }),
     );
-    this.#unmanagedRoots = new UnmanagedRoots(settings.unmanagedRoots);
   }
 
   /**
