@@ -8,6 +8,9 @@ export interface BulkheadGauges {
   readonly refused: number;
 }
 
+/** Bursts of a busy manager pass on a loaded disk; a client that waits longer is better told to retry. */
+const DEFAULT_PATIENCE_MS = 5_000;
+
 export interface BulkheadOptions {
   /** How long `run` waits for a slot before it gives up, ms. */
   readonly patienceMs?: number;
@@ -99,7 +102,7 @@ export class Bulkhead {
 
   private async enterOrRefuse(operation: string): Promise<void> {
     if (this.tryEnter()) return;
-    const { patienceMs = 1_000 } = this.options;
+    const { patienceMs = DEFAULT_PATIENCE_MS } = this.options;
     const impatience = new AbortController();
     const timer = setTimeout(() => {
       this.refuse();
