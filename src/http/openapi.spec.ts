@@ -116,7 +116,7 @@ describe('the OpenAPI document', () => {
   it('is 3.1, with a server relative to itself', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.servers).toEqual([
-      { url: '.', description: 'Where this document comes from', variables: undefined },
+      { url: '.', description: 'This server', variables: undefined },
     ]);
   });
 

@@ -63,7 +63,7 @@ function baseOf(options: OpenApiOptions): Omit<OpenAPIObject, 'paths'> {
     .setVersion(options.version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     // Relative to where the document was fetched from, so a base path needs no configuration here.
-    .addServer('.', 'Where this document comes from');
+    .addServer('.', 'This server');
   for (const [name, description] of Object.entries(options.tags)) builder.addTag(name, description);
   if (options.plane === 'manager') {
     builder.addSecurity(MANAGER_SECRET, {
