@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import type { BodyMode } from './fastify-types.js';
+import { parseShallowJson } from './shallow-json.js';
 
 /** Largest JSON body, as in the reference. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
@@ -68,7 +69,7 @@ function parseBody(body: Buffer, mode: BodyMode | undefined): unknown {
   if (body.length === 0) return undefined;
   if (mode === 'none') return body;
   try {
-    return JSON.parse(body.toString('utf8')) as unknown;
+    return parseShallowJson(body.toString('utf8'));
   } catch (cause) {
     throw new StorageError(
       'INVALID_ARGUMENT',

@@ -210,6 +210,13 @@ describe('parameters', () => {
     expect(blank.json['data']).toEqual({ volume: 'is required' });
   });
 
+  it('answers 400 to what nests too deeply', async () => {
+    const nested = '['.repeat(10_000) + ']'.repeat(10_000);
+    const body = await send('POST', '/folder/create', `{"volume":${nested}}`);
+    expect([body.status, body.json['error_code']]).toEqual([400, 'vfolder_parsing_bad-request']);
+    expect((await send('POST', `/folder/create?volume=v&paths=${nested}`)).status).toBe(400);
+  });
+
   it('cannot be made to pollute prototypes', async () => {
     const answer = await usage('{"volume":"v","__proto__":{"recursive":true,"polluted":1}}');
     expect(answer.status).toBe(400);

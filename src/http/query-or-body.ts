@@ -3,6 +3,7 @@ import { ApiBody } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import { memberKinds, type MemberKind } from './member-kinds.js';
+import { parseShallowJson } from './shallow-json.js';
 
 /**
  * The merged parameters of a request: members of the JSON body, or query parameters. A name given in
@@ -40,7 +41,7 @@ function fromQuery(value: unknown, kind: MemberKind | undefined): unknown {
   if (kind === undefined || typeof value !== 'string') return value;
   if (kind === 'list' && !value.startsWith('[')) return [value];
   try {
-    return JSON.parse(value) as unknown;
+    return parseShallowJson(value);
   } catch {
     return value;
   }
