@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { run } from '../support/programs.js';
+import { TestServer } from '../support/server.js';
 
 const PLANES = ['manager', 'client'] as const;
 const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'];
@@ -134,6 +135,34 @@ describe.each(PLANES)('the document of the %s plane', (plane) => {
     for (const { schema, example } of operation.parameters ?? []) {
       if (example !== undefined) expect(check(schema, example)).toBeNull();
     }
+  });
+});
+
+describe('the requests that the manager document shows', () => {
+  const { paths } = JSON.parse(committed('manager')) as Document;
+  const requests = Object.entries(paths).flatMap(([path, item]) =>
+    METHODS.filter((method) => item[method] && !path.includes('{')).map((method) => {
+      const { parameters = [], requestBody } = item[method]!;
+      const query = new URLSearchParams();
+      for (const { name, example } of parameters) {
+        if (typeof example === 'string') query.set(name, example);
+      }
+      const body = requestBody?.content?.['application/json']?.example as object | undefined;
+      const url = query.size > 0 ? `${path}?${query.toString()}` : path;
+      return [method.toUpperCase(), url, body] as const;
+    }),
+  );
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await TestServer.start();
+  });
+  afterAll(() => server.stop());
+
+  // Whether what they name exists is another matter: the order is that of the document.
+  it.each(requests)('%s %s is understood', async (method, path, body) => {
+    const answer = await server.manager(method, path, body);
+    expect(answer.text).not.toMatch(/Invalid (or Missing )?API parameters|Malformed request/i);
+    expect([200, 202, 204, 207, 400, 404, 409, 422]).toContain(answer.status);
   });
 });
 
