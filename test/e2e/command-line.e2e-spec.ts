@@ -120,6 +120,14 @@ describe('the command line', () => {
     expect(stderr).toContain(complaint);
   });
 
+  it('does not start without a volume when volumes are strict', () => {
+    const away = { backend: 'vfs', path: join(empty, 'missing') };
+    server.configure({ volume: { away }, server: { 'strict-volumes': true } });
+    const { status, stdout } = storageProxy(empty, 'serve', '-f', server.configFile);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/volume \\"away\\" is unavailable: .*missing/);
+  });
+
   it('names the key of an address that is taken', async () => {
     const taken = createServer().listen(server.ports.client, '127.0.0.1');
     await once(taken, 'listening');

@@ -186,6 +186,16 @@ async function askQuickly(url: string): Promise<Health | undefined> {
     expect(created.status).toBe(204);
   });
 
+  it('does not keep the process from starting', async () => {
+    server.signal('SIGTERM');
+    await server.ended();
+    hung = await hangDirectory(server.volumePath('sick'));
+    await server.launch();
+    const { status, body } = await ask(`${server.internalUrl}/readyz`);
+    expect({ status, sick: volumeChecks(body)['sick'] }).toEqual({ status: 200, sick: false });
+    await hung.release();
+  });
+
   it('does not keep the process from ending', async () => {
     hung = await hangDirectory(server.volumePath('sick'));
     // Several calls that nobody will ever answer.

@@ -157,6 +157,8 @@ export class TestServer {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    this.#output.length = 0;
+    this.#errors.length = 0;
     child.stdout.setEncoding('utf8').on('data', (text: string) => this.#output.push(text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#output.push(text);

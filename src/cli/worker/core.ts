@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { BackendModule } from '../../backend/backend.module.js';
@@ -97,9 +98,18 @@ export async function createCore(settings: Settings, bus: WorkerBus): Promise<Co
   return new Core(context, context.get(VolumeService, { strict: false }));
 }
 
-/** Opens the volumes. One that cannot be opened is unavailable and retried; that is no failure here. */
-export async function openCore(settings: Settings, bus: WorkerBus): Promise<Core> {
+/**
+ * Opens the volumes, and waits `patienceMs` for them. One that cannot be opened is unavailable and retried; one
+ * that hangs goes on being opened. Neither is a failure here.
+ */
+export async function openCore(
+  settings: Settings,
+  bus: WorkerBus,
+  patienceMs = Number.POSITIVE_INFINITY,
+): Promise<Core> {
   const core = await createCore(settings, bus);
-  await core.volumes.registry.open();
+  const opened = core.volumes.registry.open();
+  if (patienceMs === Number.POSITIVE_INFINITY) await opened;
+  else await Promise.race([opened, sleep(patienceMs, undefined, { ref: false })]);
   return core;
 }

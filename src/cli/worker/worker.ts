@@ -18,8 +18,10 @@ import { assertPrimaryLives, endNow, obeyPrimary } from './self-care.js';
 
 const log = loggerFor('worker');
 const BRIEF_DEADLINE_MS = 30_000;
+/** How long listeners stay closed for the sake of volumes that take their time. */
+const OPEN_PATIENCE_MS = 3_000;
 /** For closing volumes and stopping jobs; what takes longer is resumed by the next start. */
-const CLOSE_DEADLINE_MS = 3_000;
+const CLOSE_DEADLINE_MS = 2_000;
 
 /**
  * One of the processes that do the work: a core with the volumes, and three listeners over it. Lives as the
@@ -65,9 +67,11 @@ export class Worker {
     this.useSecrets(settings);
     for (const report of brief.probes) this.#group.probed(report);
 
-    this.#core = await openCore(settings, this.#bus);
+    const { strictVolumes } = settings.server;
+    // A volume that hangs must not keep the others from being served.
+    this.#core = await openCore(settings, this.#bus, strictVolumes ? undefined : OPEN_PATIENCE_MS);
     for (const report of this.#group.probes()) this.#core.probed(report);
-    if (settings.server.strictVolumes) this.#core.assertAllUsable();
+    if (strictVolumes) this.#core.assertAllUsable();
     this.#planes = await openPlanes(settings, brief.tls, {
       group: this.#group,
       serving: this.#serving,
