@@ -88,7 +88,10 @@ describe('health', () => {
     expect(health).toMatchObject({ status: 200, body: { status: 'degraded' } });
     expect(volumeChecks(health.body)).toEqual({ local: false });
     expect((await ask(`${server.internalUrl}/livez`)).status).toBe(200);
-    expect((await server.manager('GET', '/volumes')).json).toEqual({ volumes: [] });
+    await server.until('every worker to know', async () => {
+      const answers = await Promise.all([1, 2, 3, 4].map(() => server.manager('GET', '/volumes')));
+      return answers.every(({ text }) => text === '{"volumes":[]}');
+    });
 
     renameSync(away, server.volumePath());
     await server.until(
