@@ -4,22 +4,25 @@ import { StorageError } from '../errors/storage-error.js';
 import type { BodyMode } from './fastify-types.js';
 import { parseShallowJson } from './shallow-json.js';
 
-/** Largest JSON body, as in the reference. */
-const BODY_LIMIT_BYTES = 1024 * 1024;
+/** Largest JSON body unless configured, as in the reference. */
+const DEFAULT_LIMIT_BYTES = 1024 * 1024;
 /** How much of an oversize body is read and thrown away, so that the client is there for the answer. */
-const DISCARD_LIMIT_BYTES = 16 * BODY_LIMIT_BYTES;
+const DISCARD_FACTOR = 16;
 
 /**
  * Replaces Fastify's parsers by one that takes JSON on any method under any or no `Content-Type`, and
  * hands routes of body mode `stream` the request itself.
  */
-export function installBodyParsing(fastify: FastifyInstance): void {
+export function installBodyParsing(
+  fastify: FastifyInstance,
+  limitBytes = DEFAULT_LIMIT_BYTES,
+): void {
   // GET is bodyless to Fastify, but managers send JSON bodies with it.
   fastify.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
     const { body: mode } = request.routeOptions.config;
-    return mode === 'stream' ? payload : parseBody(await readBody(payload), mode);
+    return mode === 'stream' ? payload : parseBody(await readBody(payload, limitBytes), mode);
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
     forgiveContentType(request);
@@ -42,25 +45,25 @@ function forgiveContentType(request: FastifyRequest): void {
  * Gathers the body. Not `for await`: leaving such a loop destroys the request, and with it the socket
  * that the 413 has to go out on.
  */
-function readBody(payload: Readable): Promise<Buffer> {
+function readBody(payload: Readable, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
     payload.on('data', (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= BODY_LIMIT_BYTES) chunks.push(chunk);
-      else if (size > DISCARD_LIMIT_BYTES) reject(tooLarge());
+      if (size <= limitBytes) chunks.push(chunk);
+      else if (size > DISCARD_FACTOR * limitBytes) reject(tooLarge(limitBytes));
     });
     payload.once('end', () => {
-      if (size > BODY_LIMIT_BYTES) reject(tooLarge());
+      if (size > limitBytes) reject(tooLarge(limitBytes));
       else resolve(Buffer.concat(chunks, size));
     });
     payload.once('error', reject);
   });
 }
 
-function tooLarge(): StorageError {
-  return new StorageError('TOO_LARGE', `Maximum request body size ${BODY_LIMIT_BYTES} exceeded.`, {
+function tooLarge(limitBytes: number): StorageError {
+  return new StorageError('TOO_LARGE', `Maximum request body size ${limitBytes} exceeded.`, {
     subject: 'request',
   });
 }

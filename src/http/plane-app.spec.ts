@@ -232,6 +232,18 @@ describe('parameters', () => {
     ]);
   });
 
+  it('takes the limit that is configured', async () => {
+    const { app } = await createPlaneApp(TestModule, { plane: 'manager', jsonBodyLimitBytes: 100 });
+    await app.listen(0, '127.0.0.1');
+    const answer = await fetch(`${await app.getUrl()}/folder/create`, {
+      method: 'POST',
+      body: ' '.repeat(101),
+    });
+    expect(answer.status).toBe(413);
+    await answer.arrayBuffer();
+    await app.close();
+  });
+
   it('refuses a body and query where none belongs', async () => {
     expect((await send('GET', '/volumes')).status).toBe(200);
     const body = await send('GET', '/volumes', 'x');

@@ -30,6 +30,8 @@ export interface PlaneOptions {
   readonly tls?: TlsOptions | undefined;
   /** Addresses or CIDR ranges whose `X-Forwarded-*` headers are believed. */
   readonly trustedProxies?: readonly string[] | undefined;
+  /** Largest JSON body, bytes; 1 MiB by default. */
+  readonly jsonBodyLimitBytes?: number | undefined;
   /** `/prefix` under which a front-end publishes this plane; requests without it are served as well. */
   readonly basePath?: string | undefined;
   /** Run in this order before anything answers, unknown paths included: authentication, CORS. */
@@ -60,7 +62,7 @@ export async function createPlaneApp(
   installRequestTracking(fastify, options.plane);
   installSecurityHeaders(fastify, options.tls !== undefined);
   const drain = installDrain(fastify);
-  installBodyParsing(fastify);
+  installBodyParsing(fastify, options.jsonBodyLimitBytes);
   for (const hook of options.onRequest ?? []) fastify.addHook('onRequest', hook);
   installKnownPaths(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module as Type<unknown>, adapter, {

@@ -59,6 +59,7 @@ export async function createPlanes(
   const manager = await createPlaneApp(managerModule, {
     plane: 'manager',
     trustedProxies,
+    jsonBodyLimitBytes: settings.limits.jsonBodySizeBytes,
     basePath: managerPlane.basePath,
     onRequest: [managerAuth(() => labelled(sources.managerSecrets()))],
     ...(tls.manager && { tls: tls.manager }),
