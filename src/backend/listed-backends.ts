@@ -1,22 +1,7 @@
 import { StorageError } from '../errors/storage-error.js';
+import { VENDOR_BACKENDS } from '../grammar/vendor-backends.js';
 import { BackendCatalog } from './contract/backend-catalog.js';
 import type { Backend, BackendDescriptor } from './contract/backend.js';
-
-/** Backends of the original that volumes may be configured for and that this build may lack (protocol section 6.1). */
-const VENDOR_BACKENDS = new Set([
-  'xfs',
-  'purestorage',
-  'cephfs',
-  'netapp',
-  'dellemc-onefs',
-  'weka',
-  'gpfs',
-  'spectrumscale',
-  'vast',
-  'exascaler',
-  'hammerspace',
-  'hammerspace-base',
-]);
 
 interface Listed {
   readonly descriptor: BackendDescriptor;

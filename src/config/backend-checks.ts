@@ -2,6 +2,7 @@ import { formatKeyPath, showValue } from '../grammar/section/key-path.js';
 import type { SectionClass } from '../grammar/section/setting.js';
 import { suggest } from '../grammar/section/suggest.js';
 import { validateSection } from '../grammar/section/validate-section.js';
+import { VENDOR_BACKENDS } from '../grammar/vendor-backends.js';
 import type { Settings } from './settings.js';
 
 /** What configuration needs to know of a backend; backend descriptors have this shape. */
@@ -10,22 +11,6 @@ export interface BackendShape {
   /** Class of `[volume.<name>.options]`. */
   readonly options: SectionClass;
 }
-
-/** Backends of the original that exist elsewhere; a volume on one of them is still a mounted filesystem. */
-const VENDOR_BACKENDS: ReadonlySet<string> = new Set([
-  'xfs',
-  'purestorage',
-  'netapp',
-  'cephfs',
-  'dellemc-onefs',
-  'weka',
-  'gpfs',
-  'spectrumscale',
-  'vast',
-  'exascaler',
-  'hammerspace',
-  'hammerspace-base',
-]);
 
 /** Checks each volume's backend and its options against the backends that exist. */
 export function checkBackends(
