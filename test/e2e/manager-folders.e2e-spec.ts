@@ -31,6 +31,14 @@ const pathOf = (vfid: string, volume = 'local'): string =>
   join(proxy.mount(volume), vfolderPath(vfid));
 const modeOf = (path: string): number => statSync(path).mode & 0o7777;
 
+/** An id whose prefix directory no other folder of the volume shares, so that it goes with the folder. */
+function lonelyBareId(): string {
+  for (;;) {
+    const vfid = newVFolderId('bare');
+    if (!existsSync(dirname(dirname(pathOf(vfid))))) return vfid;
+  }
+}
+
 describe.each(DIALECTS)('creating a vfolder with a %s id', (dialect) => {
   it('makes it where the layout says, with the modes of the layout', async () => {
     const { path } = await proxy.createFolder(dialect);
@@ -143,7 +151,7 @@ describe('deleting a vfolder', () => {
   });
 
   it('with a bare id is over when it is answered', async () => {
-    const { vfid, path } = await proxy.createFolder('bare');
+    const { vfid, path } = await proxy.createFolder('bare', lonelyBareId());
     mkdirSync(join(path, 'd/e'), { recursive: true });
     const answer = await call('POST', '/folder/delete', { vfid });
     expect({ status: answer.status, text: answer.text }).toEqual({ status: 204, text: '' });
