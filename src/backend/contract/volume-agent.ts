@@ -51,7 +51,11 @@ export abstract class AbstractVolumeAgent {
   abstract describeProject(volume: string, path: Buffer): Promise<ProjectStatus | null>;
 
   /** Costs the same however much the directory holds. Rejects with ENODATA for a directory that is no project. */
-  abstract limitProject(volume: string, path: Buffer, limits: ProjectLimits): Promise<ProjectStatus>;
+  abstract limitProject(
+    volume: string,
+    path: Buffer,
+    limits: ProjectLimits,
+  ): Promise<ProjectStatus>;
 
   /** Removes limits and registration of an empty directory that is about to be removed. */
   abstract releaseProject(volume: string, path: Buffer): Promise<void>;
