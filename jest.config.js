@@ -25,6 +25,9 @@ const common = {
   setupFiles: ['reflect-metadata'],
 };
 
+/** Each needs what `test/rigs/<name>.rig.mjs` sets up, and is started by it. */
+const RIG_SUITES = ['xfs', 'ceph', 'flashblade', 'safety'];
+
 export default {
   // Jest knows it for all projects only. The end-to-end suites start processes.
   testTimeout: 120_000,
@@ -35,6 +38,13 @@ export default {
       displayName: 'e2e',
       roots: ['<rootDir>/test'],
       testRegex: '\\.e2e-spec\\.ts$',
+      testPathIgnorePatterns: RIG_SUITES.map((name) => `/test/${name}/`),
     },
+    ...RIG_SUITES.map((name) => ({
+      ...common,
+      displayName: name,
+      roots: ['<rootDir>/test'],
+      testRegex: `/test/${name}/.*\\.e2e-spec\\.ts$`,
+    })),
   ],
 };
