@@ -13,12 +13,13 @@ import {
   O_RDONLY,
   O_RDWR,
   O_TENANT,
-  RENAME_NOREPLACE,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
 } from './constants.js';
 import { Errno, isErrno, SystemError } from './errno.js';
 import { OpenFile } from './open-file.js';
+import { renameExclusively } from './rename-exclusively.js';
+import { refuseOpenedReserved, refuseReserved } from './reserved-names.js';
 import { isDirectory, isRegularFile, type Stat } from './stat.js';
 
 const HERE = Buffer.from('.');
@@ -53,12 +54,16 @@ export class Beneath {
   private constructor(
     /** O_PATH: good for `*at` calls, not for reading or locking. */
     readonly fd: number,
+    private readonly reserved: readonly Buffer[],
   ) {}
 
-  /** Opens a directory that the operator named; links in its own path are followed. */
-  static async open(path: string | Buffer): Promise<Beneath> {
+  /**
+   * Opens a directory that the operator named; links in its own path are followed. No path below leads through
+   * one of the `reserved` names, by a link neither: that fails with EXDEV, like a path that leads out.
+   */
+  static async open(path: string | Buffer, reserved: readonly Buffer[] = []): Promise<Beneath> {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await calls.openat2(AT_FDCWD, Buffer.from(path), flags));
+    return new Beneath(await calls.openat2(AT_FDCWD, Buffer.from(path), flags), reserved);
   }
 
   /** The directory itself. */
@@ -69,18 +74,13 @@ export class Beneath {
   /** Opens a directory below as a root of its own. */
   async descend(path: Buffer): Promise<Beneath> {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await calls.openat2(this.fd, path, flags, 0, CONFINED));
+    return new Beneath(await this.#open(path, flags), this.reserved);
   }
 
   /** Opens a regular file. Anything else that has the name fails: EISDIR for a directory, EINVAL for the rest. */
   async openFile(path: Buffer, options: OpenFileOptions = {}): Promise<OpenFile> {
-    const fd = await calls.openat2(
-      this.fd,
-      path,
-      openFlags(options),
-      options.create ? (options.mode ?? 0o666) : 0,
-      CONFINED,
-    );
+    const mode = options.create ? (options.mode ?? 0o666) : 0;
+    const fd = await this.#open(path, openFlags(options), mode);
     try {
       const stat = await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
       if (isDirectory(stat)) throw new SystemError(Errno.EISDIR, 'openat2');
@@ -103,6 +103,7 @@ export class Beneath {
     const cut = path.lastIndexOf(SLASH);
     const name = path.subarray(cut + 1);
     if (name.length === 0 || name.equals(HERE)) throw new SystemError(Errno.EINVAL, 'path');
+    refuseReserved(name, this.reserved);
     if (cut < 0) return work(this.fd, name);
     const parent = await this.descend(path.subarray(0, cut));
     try {
@@ -120,7 +121,7 @@ export class Beneath {
 
   /** What the path leads to, links that stay inside followed. */
   async followedStat(path: Buffer): Promise<Stat> {
-    const fd = await calls.openat2(this.fd, path, O_PATH | O_CLOEXEC, 0, CONFINED);
+    const fd = await this.#open(path, O_PATH | O_CLOEXEC);
     try {
       return await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
     } finally {
@@ -130,7 +131,7 @@ export class Beneath {
 
   /** Absolute path on this host of what the path leads to, links that stay inside followed. */
   async realPath(path: Buffer = HERE): Promise<Buffer> {
-    const fd = await calls.openat2(this.fd, path, O_PATH | O_CLOEXEC, 0, CONFINED);
+    const fd = await this.#open(path, O_PATH | O_CLOEXEC);
     try {
       return await calls.readlinkat(AT_FDCWD, Buffer.from(`/proc/self/fd/${fd}`));
     } finally {
@@ -168,23 +169,24 @@ export class Beneath {
     }
   }
 
-  /** rename(2) of the entry itself, within this directory. With `noReplace`, EEXIST when the target is there. */
+  /** rename(2) of the entry itself, within this directory. With `noReplace`, EEXIST when the name is taken. */
   async rename(from: Buffer, to: Buffer, options: { noReplace?: boolean } = {}): Promise<void> {
     await this.renameTo(this, from, to, options);
   }
 
-  /** The same, into another root on the same filesystem. */
+  /**
+   * The same, into another root on the same filesystem. CephFS and NFS have no RENAME_NOREPLACE; there an empty
+   * entry of ours takes the name first, and the rename replaces that.
+   */
   async renameTo(
     target: Beneath,
     from: Buffer,
     to: Buffer,
     options: { noReplace?: boolean } = {},
   ): Promise<void> {
-    const flags = options.noReplace ? RENAME_NOREPLACE : 0;
+    const rename = options.noReplace ? renameExclusively : calls.renameat2;
     await this.within(from, (fromDir, fromName) =>
-      target.within(to, (toDir, toName) =>
-        calls.renameat2(fromDir, fromName, toDir, toName, flags),
-      ),
+      target.within(to, (toDir, toName) => rename(fromDir, fromName, toDir, toName)),
     );
   }
 
@@ -205,15 +207,19 @@ export class Beneath {
     await this.within(path, (dirfd, name) => calls.unlinkat(dirfd, name, AT_REMOVEDIR));
   }
 
-  /** Makes the names in the directory at `path` durable (fsync(2) of a directory). */
-  async syncDirectory(path: Buffer = HERE): Promise<void> {
-    const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
-    const fd = await calls.openat2(this.fd, path, flags, 0, CONFINED);
+  /** Runs `work` on the directory at `path`, opened for reading: for calls that an O_PATH descriptor does not take. */
+  async reading<Result>(path: Buffer, work: (fd: number) => Promise<Result>): Promise<Result> {
+    const fd = await this.#open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     try {
-      await calls.fsync(fd);
+      return await work(fd);
     } finally {
       await calls.close(fd);
     }
+  }
+
+  /** Makes the names in the directory at `path` durable (fsync(2) of a directory). */
+  async syncDirectory(path: Buffer = HERE): Promise<void> {
+    await this.reading(path, calls.fsync);
   }
 
   /** May be called again. Closing an O_PATH descriptor sends nothing to the filesystem, so it does not block. */
@@ -225,6 +231,18 @@ export class Beneath {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  async #open(path: Buffer, flags: number, mode = 0): Promise<number> {
+    refuseReserved(path, this.reserved);
+    const fd = await calls.openat2(this.fd, path, flags, mode, CONFINED);
+    try {
+      refuseOpenedReserved(fd, this.reserved);
+      return fd;
+    } catch (error) {
+      closeAnchor(fd);
+      throw error;
+    }
   }
 }
 

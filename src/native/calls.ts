@@ -16,6 +16,8 @@ const F_DUPFD_CLOEXEC = 1030;
 const LOWEST_DUP = 3;
 /** sync_file_range(2). */
 const SYNC_FILE_RANGE_WRITE = 2;
+/** Linux takes no longer value of an extended attribute (xattr(7)). */
+const XATTR_SIZE_MAX = 64 * 1024;
 /** A rename anywhere on the system can make openat2 answer EAGAIN while the path holds `..`. */
 const MAX_AGAIN = 32;
 
@@ -201,6 +203,29 @@ const definitions = {
   fstatvfs: define(functions.fstatvfs)(
     (fd: number) => [fd, Buffer.alloc(STATVFS_BUFFER_BYTES)],
     (_, raw): FilesystemStat => decodeStatvfs(raw[1]),
+  ),
+
+  /** fgetxattr(2): the value of an extended attribute, ENODATA when there is none. Not for O_PATH descriptors, like its siblings. */
+  fgetxattr: define(functions.fgetxattr)(
+    (fd: number, name: string) => [
+      fd,
+      cString(Buffer.from(name)),
+      Buffer.allocUnsafe(XATTR_SIZE_MAX),
+      XATTR_SIZE_MAX,
+    ],
+    (length, raw): Buffer => Buffer.from(raw[2].subarray(0, length)),
+  ),
+
+  /** fsetxattr(2): makes the attribute or replaces its value. */
+  fsetxattr: define(functions.fsetxattr)((fd: number, name: string, value: string | Buffer) => {
+    const bytes = typeof value === 'string' ? Buffer.from(value) : value;
+    return [fd, cString(Buffer.from(name)), bytes, bytes.length, 0];
+  }, nothing),
+
+  /** fremovexattr(2): ENODATA when there is none. */
+  fremovexattr: define(functions.fremovexattr)(
+    (fd: number, name: string) => [fd, cString(Buffer.from(name))],
+    nothing,
   ),
 
   /** flock(2) without waiting: false when another open file description holds the lock. */

@@ -24,6 +24,9 @@ export class DirectoryReader {
   #next = 0;
   #entry = 0;
 
+  /** Names that are passed over, as `.` and `..` are. */
+  hidden: readonly Buffer[] = [];
+
   /** DT_* of the current entry; DT_UNKNOWN where the filesystem does not say. */
   type = DT_UNKNOWN;
 
@@ -41,7 +44,7 @@ export class DirectoryReader {
       const entry = this.#next;
       this.#next =
         entry + this.#buffer[entry + LENGTH_AT]! + this.#buffer[entry + LENGTH_AT + 1]! * 256;
-      if (this.#isDots(entry + NAME_AT)) continue;
+      if (this.#isDots(entry + NAME_AT) || this.#isHidden(entry + NAME_AT)) continue;
       this.#entry = entry;
       this.type = this.#buffer[entry + TYPE_AT]!;
       return true;
@@ -79,6 +82,13 @@ export class DirectoryReader {
       if (!isErrno(error, Errno.ENOENT)) throw error;
     }
     return this.#end > 0;
+  }
+
+  #isHidden(name: number): boolean {
+    if (this.hidden.length === 0) return false;
+    const buffer = this.#buffer;
+    const bytes = buffer.subarray(name, buffer.indexOf(0, name));
+    return this.hidden.some((hidden) => hidden.equals(bytes));
   }
 
   #isDots(name: number): boolean {

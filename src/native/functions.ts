@@ -74,6 +74,18 @@ export const functions = {
     'int futimens(int fd, const void *times)',
   ),
   fstatvfs: bind<[fd: number, out: Buffer]>('fstatvfs', 'int fstatvfs64(int fd, void *buffer)'),
+  fgetxattr: bind<[fd: number, name: Buffer, value: Buffer, size: number]>(
+    'fgetxattr',
+    'long fgetxattr(int fd, const void *name, void *value, size_t size)',
+  ),
+  fsetxattr: bind<[fd: number, name: Buffer, value: Buffer, size: number, flags: number]>(
+    'fsetxattr',
+    'int fsetxattr(int fd, const void *name, const void *value, size_t size, int flags)',
+  ),
+  fremovexattr: bind<[fd: number, name: Buffer]>(
+    'fremovexattr',
+    'int fremovexattr(int fd, const void *name)',
+  ),
   flock: bind<[fd: number, operation: number]>('flock', 'int flock(int fd, int operation)'),
   fcntl: bind<[fd: number, command: number, argument: number]>(
     'fcntl',

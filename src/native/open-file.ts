@@ -2,6 +2,8 @@ import { calls } from './calls.js';
 import { LOCK_EX, LOCK_UN } from './constants.js';
 import type { Stat } from './stat.js';
 
+const COPY_CHUNK_BYTES = 1024 * 1024;
+
 /** An open regular file beneath some root. Its owner closes it; every method rejects with SystemError. */
 export class OpenFile {
   #closed = false;
@@ -31,6 +33,17 @@ export class OpenFile {
       const written = await calls.writev(this.fd, pending, at);
       at += written;
       pending = skip(pending, written);
+    }
+  }
+
+  /** Writes all of this file to the empty `target`. */
+  async copyTo(target: OpenFile): Promise<void> {
+    const buffer = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+    for (let position = 0; ;) {
+      const length = await this.read(buffer, position);
+      await target.write([buffer.subarray(0, length)], position);
+      position += length;
+      if (length < buffer.length) return;
     }
   }
 
