@@ -4,6 +4,7 @@ import { isDirectory } from '../../native/stat.js';
 import type { RelPath } from '../ids/relpath.js';
 import { OffsetRecord } from './offset-record.js';
 import { removeUpload } from './staged-file.js';
+import { openTargetParent } from './target-parent.js';
 import {
   STAGING_MODE,
   UPLOAD_DIRECTORY_MODE,
@@ -31,7 +32,7 @@ export async function beginUpload(
   await assertUsableTarget(vfolder, target);
   try {
     await stage(vfolder, names);
-    if (sizeBytes === 0) await makeEmptyFile(vfolder, target);
+    await place(vfolder, target, sizeBytes === 0);
   } catch (error) {
     await cleanUp(vfolder, names).catch(() => undefined);
     throw error;
@@ -91,11 +92,14 @@ async function makeUploadDirectory(vfolder: Beneath): Promise<boolean> {
  * Clients send nothing more for an empty file, so it has to appear now. A file that is there already stays:
  * a token is not an upload, and `dst_dir`, which may lead elsewhere, comes only with the upload.
  */
-async function makeEmptyFile(vfolder: Beneath, target: RelPath): Promise<void> {
+async function place(vfolder: Beneath, target: RelPath, isEmpty: boolean): Promise<void> {
   try {
+    using uploads = await vfolder.descend(UPLOAD_PATH);
+    using parent = await openTargetParent(vfolder, uploads, target, { makeParents: false });
+    if (!isEmpty) return;
     const options = { create: 'exclusive', mode: STAGING_MODE } as const;
-    await (await vfolder.openFile(target.toBytes(), options)).close();
-    await vfolder.syncDirectory(target.parent().toBytes());
+    await (await parent.openFile(target.name, options)).close();
+    await parent.syncDirectory();
   } catch (error) {
     if (!isErrno(error, Errno.EEXIST, Errno.ENOENT)) throw error;
   }

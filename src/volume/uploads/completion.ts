@@ -1,15 +1,17 @@
+import { randomUUID } from 'node:crypto';
 import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { RelPath } from '../ids/relpath.js';
 import type { StagedFile } from './staged-file.js';
-
-/** Of directories made on the way to the target (protocol section 2.7). */
-const PARENT_MODE = 0o777;
+import { openTargetParent } from './target-parent.js';
 
 /**
  * Moves a whole, synced staging file to its place, replacing a file or link that is there. The lock is held.
+ * Where a border of quotas lies in between, which no rename crosses, the bytes are copied.
+ *
  * Rejects with SystemError: EISDIR when a directory is there, EXDEV when the path leads out of the vfolder,
- * ENOENT when the parent is missing and `makeParents` is not set.
+ * ENOENT when the parent is missing and `makeParents` is not set; with StorageError INVALID_ARGUMENT when links
+ * lead among the staging files.
  *
  * A crash leaves one of three states, and each leads to the end:
  * 1. staging file and offset record: the next request sees a whole file and starts here again;
@@ -24,12 +26,13 @@ export async function putInPlace(
   const { directory, names } = staged;
   await markWhole(directory, names);
   try {
-    await move(staged, target, options.makeParents);
+    using parent = await openTargetParent(staged.vfolder, directory, target, options);
+    await move(staged, parent, target.name);
+    await parent.syncDirectory();
   } catch (error) {
     await directory.rename(names.done, names.offset).catch(ignoreMissing);
     throw error;
   }
-  await staged.vfolder.syncDirectory(target.parent().toBytes());
   await directory.syncDirectory();
 }
 
@@ -39,29 +42,31 @@ async function markWhole(directory: Beneath, names: StagedFile['names']): Promis
   await directory.syncDirectory();
 }
 
-async function move(staged: StagedFile, target: RelPath, makeParents: boolean): Promise<void> {
-  const { vfolder, directory, names } = staged;
-  const rename = (): Promise<void> => directory.renameTo(vfolder, names.staging, target.toBytes());
+async function move(staged: StagedFile, parent: Beneath, name: Buffer): Promise<void> {
+  const { directory, names } = staged;
   try {
-    await rename();
+    await directory.renameTo(parent, names.staging, name);
   } catch (error) {
-    if (!makeParents || target.parent().isRoot || !isErrno(error, Errno.ENOENT)) throw error;
-    await makeDirectories(vfolder, target.parent());
-    await rename();
+    if (!isErrno(error, Errno.EXDEV)) throw error;
+    await copyAcross(staged, parent, name);
   }
 }
 
-/** Also makes their names durable: the file's own directory is synced after the move, those above it here. */
-async function makeDirectories(vfolder: Beneath, path: RelPath): Promise<void> {
+/**
+ * The copy appears whole or not at all, and the staging file goes when it has: a crash before that repeats the
+ * copy, one after it finds the upload finished.
+ */
+async function copyAcross(staged: StagedFile, parent: Beneath, name: Buffer): Promise<void> {
+  const copy = Buffer.from(`.uploading-${randomUUID()}`);
   try {
-    await vfolder.mkdirs(path.toBytes(), PARENT_MODE, PARENT_MODE);
+    await staged.copyTo(parent, copy);
+    await parent.rename(copy, name);
   } catch (error) {
-    if (!isErrno(error, Errno.EEXIST)) throw error;
+    await parent.unlink(copy).catch(ignoreMissing);
+    throw error;
   }
-  for (let above = path; !above.isRoot;) {
-    above = above.parent();
-    await vfolder.syncDirectory(above.toBytes());
-  }
+  await parent.syncDirectory();
+  await staged.directory.unlink(staged.names.staging);
 }
 
 function ignoreMissing(error: unknown): void {

@@ -3,7 +3,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
 import { isSameInode, type Stat } from '../../native/stat.js';
 import { OffsetRecord } from './offset-record.js';
-import { UPLOAD_PATH, type UploadNames } from './upload-names.js';
+import { STAGING_MODE, UPLOAD_PATH, type UploadNames } from './upload-names.js';
 
 /**
  * The disk starts on what has come in while more is coming, so that the sync before the answer has little
@@ -91,6 +91,14 @@ export class StagedFile {
     // Only a hint: the sync that counts reports what goes wrong with these pages.
     await this.file.startWriteback(this.#writebackFrom, end - this.#writebackFrom).catch(ignore);
     this.#writebackFrom = end;
+  }
+
+  /** A second, durable file with the same bytes and permissions, where no rename can go. The caller syncs `directory`. */
+  async copyTo(directory: Beneath, name: Buffer): Promise<void> {
+    const options = { write: true, create: 'exclusive', mode: STAGING_MODE } as const;
+    await using copy = await directory.openFile(name, options);
+    await this.file.copyTo(copy);
+    await copy.sync();
   }
 
   /** Makes everything up to `offset` durable. A failure is final: roll back. */

@@ -245,6 +245,35 @@ describe('an upload', () => {
   });
 });
 
+describe('completing across a border of quotas', () => {
+  it('copies what no rename moves there, and leaves nothing else behind', async () => {
+    mkdirSync(join(rig.path, 'dir'));
+    const request = await rig.begin('dir/a', 5);
+    // The first puts the record aside, the second is the move.
+    failOnce('renameat2', Errno.EXDEV, 2);
+    expect(await rig.send(request, HELLO)).toBe(5);
+    expect(rig.read('dir/a')).toEqual(HELLO);
+    expect(rig.names('dir')).toEqual(['a']);
+    expect(rig.names('.upload')).toEqual([`${request.session}.done`]);
+    expect(await rig.offset(request)).toBe(5);
+  });
+
+  it('keeps the upload when there is no room for the copy', async () => {
+    mkdirSync(join(rig.path, 'dir'));
+    const request = await rig.begin('dir/a', 5);
+    let renames = 0;
+    injectFaults((name) => {
+      if (name === 'renameat2' && ++renames === 2) return Errno.EXDEV;
+      return name === 'writev' && renames >= 2 ? Errno.EDQUOT : undefined;
+    });
+    await expect(rig.send(request, HELLO)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    expect(rig.names('dir')).toEqual([]);
+    injectFaults(undefined);
+    expect(await rig.offset(request)).toBe(5);
+    expect(rig.read('dir/a')).toEqual(HELLO);
+  });
+});
+
 describe('what a tenant may do to a running upload', () => {
   it('a link planted on the way to the target leads nowhere (S1, S2)', async () => {
     const outside = join(rig.volumePath, 'outside');
@@ -253,6 +282,20 @@ describe('what a tenant may do to a running upload', () => {
     symlinkSync(outside, join(rig.path, 'dir'));
     await expect(rig.send(request, HELLO)).rejects.toMatchObject({ code: 'OUTSIDE_VFOLDER' });
     expect(existsSync(join(outside, 'a'))).toBe(false);
+  });
+
+  it('a link to the vfolder itself does not lead among the staging files', async () => {
+    symlinkSync('.', join(rig.path, 'self'));
+    const target = RelPath.parse('self/.upload/a');
+    const refused = { code: 'INVALID_ARGUMENT', details: { subject: 'entry' } };
+    for (const size of [0, 5]) {
+      await expect(rig.begin(target.toString(), size)).rejects.toMatchObject(refused);
+    }
+    expect(rig.names()).toEqual(['.upload', 'self']);
+    const request = { ...(await rig.begin('a', 5)), target };
+    await expect(rig.send(request, HELLO)).rejects.toMatchObject(refused);
+    expect(await rig.offset({ ...request, target: RelPath.parse('self/a') })).toBe(5);
+    expect(rig.read('a')).toEqual(HELLO);
   });
 
   it.each([
