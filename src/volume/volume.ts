@@ -206,7 +206,7 @@ export class Volume {
 
   private async openMountPath(): Promise<Beneath> {
     try {
-      return await Beneath.open(this.settings.path);
+      return await Beneath.open(this.settings.path, this.strategies.reservedNames);
     } catch (error) {
       throw this.lost(error);
     }

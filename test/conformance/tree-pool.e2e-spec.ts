@@ -20,7 +20,11 @@ describe('TreePool', () => {
     makeWideTree(path.join(top, 'tree'), 20, 100);
     const { TreePool } = await built<typeof poolModule>('backend/posix/tree-pool.js');
     make = (options) =>
-      (pool = new TreePool({ workerUrl: WORKER_URL, volumePath: top, ...options }));
+      (pool = new TreePool({
+        workerUrl: WORKER_URL,
+        volume: { path: top, reservedNames: [] },
+        ...options,
+      }));
   });
   afterEach(() => pool.close(1000));
   afterAll(() => fs.promises.rm(top, { recursive: true }));

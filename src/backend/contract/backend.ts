@@ -19,6 +19,11 @@ export interface VolumeStrategies {
   readonly trees: TreeOperations;
   readonly telemetry: Telemetry;
   readonly capabilities: ReadonlySet<Capability>;
+  /**
+   * Names with a meaning to the filesystem itself, such as that of snapshots. Never listed, counted, copied or
+   * archived, and no client's path leads through them.
+   */
+  readonly reservedNames: readonly Buffer[];
   /** What the operator should know although the volume works, one sentence each: logged when the volume opens. */
   readonly warnings: readonly string[];
   /** Releases threads, connections and child processes; the volume takes no more calls. */

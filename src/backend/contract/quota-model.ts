@@ -21,6 +21,14 @@ export interface QuotaModel {
   /** Whether limits are enforced on single vfolders of unscoped ids. */
   readonly enforcesVFolders: boolean;
 
+  /**
+   * Whether writers can go beyond a limit for a while before the filesystem stops them, so that the proxy looks at
+   * the usage itself while it writes.
+   */
+  readonly enforcesLate: boolean;
+  /** How far `usedBytes` may be behind what has been written and deleted, milliseconds; 0 where it is exact. */
+  readonly usageLagMs: number;
+
   /** Called once on the new, empty scope directory. */
   initialiseScope(scopePath: Buffer, limitBytes: number | null): Promise<void>;
   describeScope(scopePath: Buffer): Promise<QuotaStatus>;

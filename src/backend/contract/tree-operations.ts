@@ -4,8 +4,15 @@ import type { TreeLocation, TreeTaskOptions } from './tree-task.js';
 export interface TreeUsage {
   /** Every entry below the directory, directories included, the directory itself not. */
   readonly fileCount: number;
-  /** Sum of st_size over the counted entries (lstat; links are counted, not followed). */
+  /** Sum of st_size over the counted entries (lstat; links are counted, not followed); of files alone where `lagSeconds` is set. */
   readonly usedBytes: number;
+  /** Set when the figures come from counters that may be so far behind what has been written. */
+  readonly lagSeconds?: number;
+}
+
+export interface UsageOptions extends TreeTaskOptions {
+  /** Counts, however long that takes, although the filesystem has counters that are somewhat behind. */
+  readonly exact?: boolean;
 }
 
 export interface OmitOptions {
@@ -47,7 +54,7 @@ export interface TreeOperations {
     options?: TreeTaskOptions & OmitOptions,
   ): AsyncIterable<readonly ScannedEntry[]>;
 
-  usage(location: TreeLocation, options?: TreeTaskOptions): Promise<TreeUsage>;
+  usage(location: TreeLocation, options?: UsageOptions): Promise<TreeUsage>;
 
   /**
    * Copies the content of `source` into `destination`, which is made when missing: modes and times kept,

@@ -17,6 +17,7 @@ export class NoopBackend implements Backend<NoopOptions> {
       trees: new NoopTrees(),
       telemetry: new NoopTelemetry(),
       capabilities: new Set(),
+      reservedNames: [],
       warnings: [],
       close: () => Promise.resolve(),
     });

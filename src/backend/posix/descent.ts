@@ -56,7 +56,12 @@ export class Descent<State> {
   here: Level<State>;
 
   /** Takes over `fd`, which was opened for reading. */
-  constructor(fd: number, state: State) {
+  constructor(
+    fd: number,
+    state: State,
+    /** Names that are not entries here. */
+    private readonly hidden: readonly Buffer[] = [],
+  ) {
     this.here = level(fd, EMPTY, state);
     this.#levels = [this.here];
   }
@@ -127,6 +132,7 @@ export class Descent<State> {
 
   #startReading(level: Level<State>): DirectoryReader {
     const reader = this.#spareReaders.pop() ?? new DirectoryReader();
+    reader.hidden = this.hidden;
     if (level.offset !== 0n) sync.lseek(level.fd, level.offset, SEEK_SET);
     reader.start(level.fd);
     level.reader = reader;

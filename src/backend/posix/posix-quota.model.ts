@@ -11,6 +11,8 @@ export class PosixQuotaModel implements QuotaModel {
   readonly scopeMode = 0o755;
   readonly enforcesScopes = false;
   readonly enforcesVFolders = false;
+  readonly enforcesLate = false;
+  readonly usageLagMs = 0;
 
   initialiseScope(): Promise<void> {
     return Promise.resolve();

@@ -7,7 +7,9 @@ import { TreePool } from './tree-pool.js';
 import { TREE_WORKER_URL } from './tree-worker-url.js';
 
 /** The strategies that a backend does better than POSIX. */
-export type BetterStrategies = Partial<Pick<VolumeStrategies, 'quota' | 'trees' | 'telemetry'>>;
+export type BetterStrategies = Partial<
+  Pick<VolumeStrategies, 'quota' | 'trees' | 'telemetry' | 'reservedNames'>
+>;
 
 /** The strategies of a volume mounted at `mountPath`: the POSIX default wherever `better` has nothing. */
 export function posixStrategies(
@@ -16,19 +18,22 @@ export function posixStrategies(
   better: BetterStrategies = {},
 ): VolumeStrategies {
   const quota = better.quota ?? new PosixQuotaModel();
-  const trees = better.trees ?? posixTrees(mountPath);
+  const reservedNames = better.reservedNames ?? [];
+  const trees = better.trees ?? posixTrees(mountPath, reservedNames);
   const telemetry = better.telemetry ?? new PosixTelemetry(mountPath);
   return {
     quota,
     trees,
     telemetry,
     capabilities: capabilitiesOf({ quota, trees, telemetry }),
+    reservedNames,
     warnings,
     close: (deadlineMs) => trees.close(deadlineMs),
   };
 }
 
 /** The default trees, for a backend that does some of them better and holds these for the rest. */
-export function posixTrees(mountPath: string): PosixTrees {
-  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volumePath: mountPath }));
+export function posixTrees(mountPath: string, reservedNames: readonly Buffer[] = []): PosixTrees {
+  const volume = { path: mountPath, reservedNames };
+  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volume }));
 }

@@ -4,6 +4,7 @@ import type {
   OmitOptions,
   TreeOperations,
   TreeUsage,
+  UsageOptions,
 } from '../contract/tree-operations.js';
 import type { TreeLocation, TreeTaskOptions } from '../contract/tree-task.js';
 import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
@@ -41,8 +42,17 @@ export class PosixTrees implements TreeOperations {
     for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
   }
 
-  usage(location: TreeLocation, options?: TreeTaskOptions): Promise<TreeUsage> {
+  usage(location: TreeLocation, options?: UsageOptions): Promise<TreeUsage> {
     return this.pool.run({ kind: 'usage', path: location.path }, options);
+  }
+
+  /** Extended attributes of a directory, in the order of `names`; `null` for each that it does not have. */
+  attributes(
+    location: TreeLocation,
+    names: readonly string[],
+    options?: TreeTaskOptions,
+  ): Promise<readonly (string | null)[]> {
+    return this.pool.run({ kind: 'attributes', path: location.path, names }, options);
   }
 
   copy(source: TreeLocation, destination: TreeLocation, options: CopyOptions = {}): Promise<void> {

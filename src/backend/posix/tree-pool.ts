@@ -1,13 +1,12 @@
 import { StorageError } from '../../errors/storage-error.js';
 import type { TreeTaskOptions } from '../contract/tree-task.js';
-import { SharedTask, type TreeOrder } from './tree-protocol.js';
+import { SharedTask, type TreeOrder, type TreeVolume } from './tree-protocol.js';
 import { TreeThread, type TaskListener } from './tree-thread.js';
 
 export interface TreePoolOptions {
   /** Entry of the worker thread: `tree-worker.js` of the built product. */
   readonly workerUrl: URL;
-  /** Mount path of the volume. */
-  readonly volumePath: string;
+  readonly volume: TreeVolume;
   readonly maxThreads?: number;
   /** A thread that has had nothing to do for so long is ended. */
   readonly idleMs?: number;
@@ -146,7 +145,7 @@ export class TreePool {
   }
 
   #makeThread(): TreeThread {
-    const thread = new TreeThread(this.#options.workerUrl, this.#options.volumePath);
+    const thread = new TreeThread(this.#options.workerUrl, this.#options.volume);
     this.#threads.add(thread);
     void thread.ended.then(() => this.#forget(thread));
     return thread;

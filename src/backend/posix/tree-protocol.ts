@@ -3,6 +3,14 @@
  * bytes are typed as such here.
  */
 
+/** The volume that a thread works on. */
+export interface TreeVolume {
+  /** Mount path. */
+  readonly path: string;
+  /** See `VolumeStrategies.reservedNames`. */
+  readonly reservedNames: readonly Uint8Array[];
+}
+
 /** The work itself; paths are relative to the volume's mount path, or to `root`. */
 export type TreeOrder =
   | {
@@ -19,6 +27,11 @@ export type TreeOrder =
       readonly omit: readonly Uint8Array[];
     }
   | { readonly kind: 'usage'; readonly path: Uint8Array }
+  | {
+      readonly kind: 'attributes';
+      readonly path: Uint8Array;
+      readonly names: readonly string[];
+    }
   | {
       readonly kind: 'copy';
       readonly source: Uint8Array;

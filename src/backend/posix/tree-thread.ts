@@ -7,6 +7,7 @@ import {
   type FromWorker,
   type ToWorker,
   type TreeOrder,
+  type TreeVolume,
 } from './tree-protocol.js';
 
 /** What a task's owner is told; exactly one of `done`, `cancelled` and `failed` comes, and comes last. */
@@ -28,10 +29,10 @@ export class TreeThread {
   /** Resolves when the thread is gone, for whatever reason. */
   readonly ended: Promise<void>;
 
-  constructor(url: URL, volumePath: string) {
+  constructor(url: URL, volume: TreeVolume) {
     this.#worker = new Worker(url, {
       name: 'tree-worker',
-      workerData: { volumePath },
+      workerData: volume,
       // Descriptors are closed by those who opened them; Node's own book-keeping does not see most of them.
       trackUnmanagedFds: false,
     });

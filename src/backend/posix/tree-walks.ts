@@ -1,9 +1,17 @@
 import { statfsSync } from 'node:fs';
 import { sync } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { openLocation, openLocationParent, openParent, openWithin, withRoot } from './locations.js';
-import type { TreeOrder } from './tree-protocol.js';
+import {
+  openLocation,
+  openLocationParent,
+  openParent,
+  openWithin,
+  withRoot,
+  type OpenableVolume,
+} from './locations.js';
+import type { TreeOrder, TreeVolume } from './tree-protocol.js';
 import type { Pace, Walk } from './walk.js';
+import { attributes } from './walks/attributes.js';
 import { copy } from './walks/copy.js';
 import { list } from './walks/list.js';
 import { remove } from './walks/remove.js';
@@ -15,43 +23,51 @@ const FUSE_SUPER_MAGIC = 0x65735546;
 
 type Order<Kind extends TreeOrder['kind']> = Extract<TreeOrder, { kind: Kind }>;
 
-/** The walk that carries out an order on the volume mounted at `volumePath`. Nothing is opened before its first step. */
-export function* begin(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
-  return yield* open(volumePath, order, pace);
+/** As it came from another thread. */
+export function treeVolume({ path, reservedNames }: TreeVolume): OpenableVolume {
+  return { path, reservedNames: reservedNames.map(bytes) };
 }
 
-function open(volumePath: string, order: TreeOrder, pace: Pace): Walk<unknown> {
+/** The walk that carries out an order on the volume. Nothing is opened before its first step. */
+export function* begin(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknown> {
+  pace.hidden = volume.reservedNames;
+  return yield* open(volume, order, pace);
+}
+
+function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknown> {
   switch (order.kind) {
     case 'list': {
-      const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
+      const fd = openWithin(volume, bytes(order.root), bytes(order.path));
       return list(fd, order.limit, order.cursor, pace);
     }
     case 'scan': {
-      const fd = openWithin(volumePath, bytes(order.root), bytes(order.path));
+      const fd = openWithin(volume, bytes(order.root), bytes(order.path));
       return scan(fd, order.omit.map(bytes), pace);
     }
     case 'usage':
-      return usage(openLocation(volumePath, bytes(order.path)), pace);
+      return usage(openLocation(volume, bytes(order.path)), pace);
+    case 'attributes':
+      return attributes(openLocation(volume, bytes(order.path)), order.names);
     case 'copy':
-      return beginCopy(volumePath, order, pace);
+      return beginCopy(volume, order, pace);
     case 'remove':
       return beginRemove(order.keepDirectory, pace, () =>
-        openLocationParent(volumePath, bytes(order.path)),
+        openLocationParent(volume, bytes(order.path)),
       );
     case 'remove-entry':
       return beginRemove(false, pace, () =>
-        withRoot(volumePath, bytes(order.root), (root) => openParent(root, bytes(order.path))),
+        withRoot(volume, bytes(order.root), (root) => openParent(volume, root, bytes(order.path))),
       );
   }
 }
 
-function beginCopy(volumePath: string, order: Order<'copy'>, pace: Pace): Walk<void> {
-  const source = openLocation(volumePath, bytes(order.source));
+function beginCopy(volume: OpenableVolume, order: Order<'copy'>, pace: Pace): Walk<void> {
+  const { destinationVolumePath: elsewhere } = order;
+  const destinationVolume =
+    elsewhere === undefined ? volume : { path: elsewhere, reservedNames: volume.reservedNames };
+  const source = openLocation(volume, bytes(order.source));
   try {
-    const { parent, name } = openLocationParent(
-      order.destinationVolumePath ?? volumePath,
-      bytes(order.destination),
-    );
+    const { parent, name } = openLocationParent(destinationVolume, bytes(order.destination));
     const plan = {
       source,
       destinationParent: parent,

@@ -1,19 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { ToWorker } from './tree-protocol.js';
+import type { ToWorker, TreeVolume } from './tree-protocol.js';
 import { TreeScheduler } from './tree-scheduler.js';
-import { begin } from './tree-walks.js';
+import { begin, treeVolume } from './tree-walks.js';
 
 /**
  * Entry of a tree worker thread. It belongs to one volume and makes blocking system calls: a volume that
  * hangs stops this thread and nothing else. It has no state but its running walks.
  */
-const { volumePath } = workerData as { readonly volumePath: string };
+const volume = treeVolume(workerData as TreeVolume);
 const port = parentPort!;
 let running = false;
 
 const scheduler = new TreeScheduler(
-  (order, pace) => begin(volumePath, order, pace),
+  (order, pace) => begin(volume, order, pace),
   (message) =>
     port.postMessage(
       message,

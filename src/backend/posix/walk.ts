@@ -13,6 +13,8 @@ const ENTRIES_PER_STEP = 32;
 /** What every walk is given: where to count, and when to yield. */
 export class Pace {
   #untilYield = ENTRIES_PER_STEP;
+  /** Names that no walk of the volume sees. */
+  hidden: readonly Buffer[] = [];
 
   constructor(readonly progress: TreeProgress = { entries: 0, bytes: 0 }) {}
 

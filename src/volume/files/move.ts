@@ -5,7 +5,6 @@ import type { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import { assertNotReserved, entryError, invalidEntry, outsideVFolder } from './entry-error.js';
-import { renameToFreeName } from './place.js';
 import { transplant, type Transplant } from './transplant.js';
 
 const PARENT_MODE = 0o777;
@@ -27,7 +26,7 @@ export async function renameEntry(
   try {
     await vfolder.lstat(path.toBytes());
     if (target.equals(path)) return;
-    await renameToFreeName(vfolder, path.toBytes(), target.toBytes());
+    await vfolder.rename(path.toBytes(), target.toBytes(), { noReplace: true });
   } catch (error) {
     throw entryError(error, ref, path, target);
   }
@@ -72,8 +71,7 @@ async function place(move: Move): Promise<void> {
 }
 
 async function rename({ vfolder, from, to, replace }: Move): Promise<void> {
-  if (replace) await vfolder.rename(from.toBytes(), to.toBytes());
-  else await renameToFreeName(vfolder, from.toBytes(), to.toBytes());
+  await vfolder.rename(from.toBytes(), to.toBytes(), { noReplace: !replace });
 }
 
 async function leadsToDirectory(

@@ -4,14 +4,11 @@ import type { Beneath } from '../../native/beneath.js';
 import { calls } from '../../native/calls.js';
 import { AT_SYMLINK_NOFOLLOW } from '../../native/constants.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import type { OpenFile } from '../../native/open-file.js';
 import { isDirectory, isRegularFile, isSymlink, type Stat } from '../../native/stat.js';
 import type { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
-import { renameToFreeName } from './place.js';
 
-const COPY_CHUNK_BYTES = 1024 * 1024;
 const PERMISSIONS = 0o7777;
 /** What the copy is made with; the real modes come last, or a read-only directory could not be filled. */
 const WORKING_MODE = 0o700;
@@ -41,7 +38,7 @@ export async function transplant(move: Transplant): Promise<void> {
   try {
     await copyTree(move, copy);
     if (replace) await vfolder.rename(copy.toBytes(), to.toBytes());
-    else await renameToFreeName(vfolder, copy.toBytes(), to.toBytes());
+    else await vfolder.rename(copy.toBytes(), to.toBytes(), { noReplace: true });
   } catch (error) {
     await trees.removeEntry(location, copy.toBytes());
     throw error;
@@ -66,7 +63,7 @@ async function copyTree({ volume, vfolder, ref, from }: Transplant, to: RelPath)
   }
   // A scan passes over special files, which would be lost with the source.
   const source = { path: Buffer.concat([location.path, Buffer.from('/'), from.toBytes()]) };
-  if ((await trees.usage(source)).fileCount !== copied) throw notCopied();
+  if ((await trees.usage(source, { exact: true })).fileCount !== copied) throw notCopied();
   for (const [path, stat] of directories.toReversed()) await finish(vfolder, path, stat);
 }
 
@@ -95,19 +92,9 @@ async function copyFile(vfolder: Beneath, from: RelPath, to: RelPath): Promise<v
     create: 'exclusive',
     mode: WORKING_MODE,
   });
-  await copyContent(source, target);
+  await source.copyTo(target);
   await calls.fchmod(target.fd, source.stat.mode & PERMISSIONS);
   await target.sync();
-}
-
-async function copyContent(source: OpenFile, target: OpenFile): Promise<void> {
-  const buffer = Buffer.alloc(COPY_CHUNK_BYTES);
-  for (let position = 0; ;) {
-    const length = await source.read(buffer, position);
-    await target.write([buffer.subarray(0, length)], position);
-    position += length;
-    if (length < buffer.length) return;
-  }
 }
 
 async function finish(vfolder: Beneath, path: RelPath, stat: Stat): Promise<void> {

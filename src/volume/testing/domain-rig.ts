@@ -38,6 +38,8 @@ export class PlainQuota implements QuotaModel {
   readonly scopeMode = 0o755;
   readonly enforcesScopes: boolean = false;
   readonly enforcesVFolders: boolean = false;
+  readonly enforcesLate: boolean = false;
+  readonly usageLagMs: number = 0;
 
   async initialiseScope(_scope: Buffer, _limitBytes: number | null): Promise<void> {}
   async updateScope(_scope: Buffer, _limitBytes: number | null): Promise<void> {}
@@ -65,6 +67,7 @@ export function strategiesOf(mountPath: string, quota: QuotaModel = new PlainQuo
     trees,
     telemetry,
     capabilities,
+    reservedNames: [] as Buffer[],
     warnings: [],
     close: async () => undefined,
   } satisfies VolumeStrategies;

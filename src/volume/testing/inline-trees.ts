@@ -11,7 +11,7 @@ export function inlineTrees(volumePath: string): PosixTrees {
     _options: unknown,
     onBatch?: (batch: Uint8Array) => void,
   ): Promise<unknown> => {
-    const walk = begin(volumePath, order, new Pace());
+    const walk = begin({ path: volumePath, reservedNames: [] }, order, new Pace());
     for (;;) {
       const step = walk.next();
       if (step.done) return step.value;

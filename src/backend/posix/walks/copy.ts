@@ -49,7 +49,7 @@ interface Filling {
 
 /** Copies one tree into another as `TreeOperations.copy` promises. */
 export function* copy(plan: CopyPlan, pace: Pace): Walk<void> {
-  const source = new Descent<undefined>(plan.source, undefined);
+  const source = new Descent<undefined>(plan.source, undefined, pace.hidden);
   let destination: Descent<Filling> | undefined;
   try {
     const stat = sync.statx(plan.source, EMPTY, AT_EMPTY_PATH);

@@ -19,6 +19,7 @@ export function* list(
 ): Walk<string | undefined> {
   try {
     const reader = new DirectoryReader();
+    reader.hidden = pace.hidden;
     const stat = new StatBuffer();
     const batch = new BatchWriter();
     let listed = 0;

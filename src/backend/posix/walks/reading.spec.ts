@@ -199,6 +199,18 @@ describe('walks that read', () => {
       expect(paths(scanned([Buffer.from('.upload')])).toSorted()).toEqual(['a', 'a/.upload']);
     });
 
+    it('passes over names that are none, wherever they are listed', () => {
+      fs.mkdirSync(at('a/.snapshot/b'), { recursive: true });
+      fs.mkdirSync(at('.snapshot/b'), { recursive: true });
+      fs.writeFileSync(at('.snapshots'), 'x');
+      const pace = (): Pace => Object.assign(new Pace(), { hidden: [Buffer.from('.snapshot')] });
+      const met = drain(scan(openDirectory(top), [], pace())).batches.flatMap(decodeScannedEntries);
+      expect(paths(met).toSorted()).toEqual(['.snapshots', 'a']);
+      expect(drain(usage(openDirectory(top), pace())).result.fileCount).toBe(2);
+      const listed = drain(list(openDirectory(top), 0, undefined, pace())).batches;
+      expect(listed.flatMap(decodeEntries)).toHaveLength(2);
+    });
+
     it('keeps names as bytes', () => {
       writeOddNames();
       expect(sorted(scanned().map((entry) => entry.path))).toEqual(sorted(ODD_NAMES));

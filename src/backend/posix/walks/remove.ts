@@ -33,7 +33,7 @@ export function* remove(
   pace: Pace,
 ): Walk<void> {
   // The parent is the top, so that the directory itself is left and removed like those below it.
-  const descent = new Descent<Sweeping>(parent, { failed: false, round: 0 });
+  const descent = new Descent<Sweeping>(parent, { failed: false, round: 0 }, pace.hidden);
   try {
     const stat = ifPresent(() => sync.statx(parent, name, AT_SYMLINK_NOFOLLOW));
     if (stat === undefined) return;

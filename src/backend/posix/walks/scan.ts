@@ -15,7 +15,7 @@ const SLASH = 0x2f;
  * the length of its path with the `/` behind it.
  */
 export function* scan(fd: number, omit: readonly Buffer[], pace: Pace): Walk<void> {
-  const descent = new Descent<number>(fd, 0);
+  const descent = new Descent<number>(fd, 0, pace.hidden);
   const stat = new StatBuffer();
   const batch = new BatchWriter();
   const path = Buffer.allocUnsafeSlow(MAX_PATH_BYTES + MAX_NAME_BYTES + 1);

@@ -15,7 +15,7 @@ const TYPE_AND_SIZE = 0x201;
  */
 export function* usage(fd: number, pace: Pace): Walk<TreeUsage> {
   const { progress } = pace;
-  const descent = new Descent<undefined>(fd, undefined);
+  const descent = new Descent<undefined>(fd, undefined, pace.hidden);
   const stat = new StatBuffer();
   try {
     for (;;) {
