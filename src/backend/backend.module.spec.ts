@@ -41,13 +41,14 @@ describe('BackendModule', () => {
 
   it('refuses two backends with one name', () => {
     expect(() => BackendModule.forRoot({ extra: [{ ...tape, name: 'vfs' }] })).toThrow(
-      /"vfs" is registered twice; registered are vfs, noop, vfs/,
+      /"vfs" is registered twice; registered are vfs, .*vfs/,
     );
   });
 
   it('names the backends there are when one is unknown', async () => {
     const catalog = await catalogWith();
-    expect(() => catalog.get('vsf')).toThrow('Backend "vsf" is unknown: there are vfs, noop');
+    const names = backends.map(({ name }) => name).join(', ');
+    expect(() => catalog.get('vsf')).toThrow(`Backend "vsf" is unknown: there are ${names}`);
   });
 
   it.each(['netapp', 'weka', 'gpfs', 'vast', 'dellemc-onefs', 'hammerspace'])(

@@ -4,7 +4,6 @@
  */
 export const VENDOR_BACKENDS: ReadonlySet<string> = new Set([
   'xfs',
-  'purestorage',
   'netapp',
   'cephfs',
   'dellemc-onefs',

@@ -6,6 +6,8 @@ export interface VolumeState {
   readonly usable: boolean;
   /** Why it is not usable, for an operator. */
   readonly reason: string | null;
+  /** What is wrong with its hardware although it is usable, for an operator. */
+  readonly trouble?: string | null;
 }
 
 /** What one worker of the group says of its volumes; `volumes` is null when it did not answer in time. */

@@ -23,6 +23,14 @@ describe('viewVolumes', () => {
     ['a hung volume', probe('a', 'hung'), [state('a')], false, false, 'probe hung'],
     ['a full volume', probe('a', 'failed', true), [state('a')], false, true, 'probe failed'],
     ['a missing mount', probe('a', 'failed'), [state('a')], false, false, 'probe failed'],
+    [
+      'a volume whose array is not well',
+      probe('a', 'ok'),
+      [{ ...state('a'), trouble: 'alert: a blade failed' }],
+      false,
+      true,
+      'alert: a blade failed',
+    ],
     ['a volume not open', probe('a', 'ok'), [state('a', false)], false, false, 'not mounted'],
     [
       'a volume that one worker of two cannot use',

@@ -13,7 +13,7 @@ export interface VolumeView {
 
 /**
  * Puts the probes beside what workers say. A volume is healthy when its last probe was good and every
- * worker can use it; the first complaint is the message.
+ * worker can use it, and its hardware is well; the first complaint is the message.
  */
 export function viewVolumes(
   probes: readonly ProbeReport[],
@@ -25,12 +25,13 @@ export function viewVolumes(
     const probe = probes.find((report) => report.volume === volume);
     const mine = states.filter((state) => state.volume === volume);
     const refused = mine.find((state) => !state.usable);
+    const trouble = mine.find((state) => state.trouble)?.trouble ?? null;
     const probedWell = probe === undefined || probe.outcome === 'ok' || probe.outcome === 'pending';
     return {
       volume,
-      healthy: refused === undefined && probedWell,
+      healthy: refused === undefined && probedWell && trouble === null,
       usable: mine.some((state) => state.usable) && (probe === undefined || isServiceable(probe)),
-      message: refused?.reason ?? (probedWell ? null : probe.message),
+      message: refused?.reason ?? (probedWell ? trouble : probe.message),
       checkedAt: probe?.checkedAt ?? now.toISOString(),
     };
   });

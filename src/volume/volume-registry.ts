@@ -18,6 +18,8 @@ export interface VolumeStatus {
   readonly state: 'usable' | 'hung' | 'opening' | 'unavailable' | 'closed';
   /** Why it is not usable, with the remedy; for operators: it may name host paths. */
   readonly reason: string | null;
+  /** What is wrong with its hardware although it is usable. */
+  readonly troubles: readonly string[];
   readonly since: Date;
   readonly layout: LayoutVersion | null;
   readonly bulkhead: BulkheadGauges;
@@ -152,6 +154,7 @@ function statusOf({ volume, since }: VolumeSupervisor): VolumeStatus {
     backend: settings.backend,
     state: !isOpen ? state.kind : hung === null ? 'usable' : 'hung',
     reason: isOpen ? hung : state.reason,
+    troubles: (isOpen && state.strategies.telemetry.troubles?.()) || [],
     since,
     layout: isOpen ? state.layout : null,
     bulkhead: bulkhead.gauges,

@@ -31,4 +31,10 @@ export interface Telemetry {
   /** Throws StorageError `UNSUPPORTED` where the backend measures nothing. */
   performanceMetric(): Promise<PerformanceMetric>;
   capacity(): Promise<Capacity>;
+
+  /**
+   * What is wrong with the hardware although the volume works, one clause each, for operators: what is known now, without
+   * asking anybody. Left out by backends that know nothing of their hardware.
+   */
+  troubles?(): readonly string[];
 }

@@ -38,9 +38,12 @@ export class Core {
   ) {}
 
   volumeStates(): VolumeState[] {
-    return this.volumes.registry
-      .status()
-      .map(({ name, state, reason }) => ({ volume: name, usable: state === 'usable', reason }));
+    return this.volumes.registry.status().map(({ name, state, reason, troubles }) => ({
+      volume: name,
+      usable: state === 'usable',
+      reason,
+      trouble: troubles.length === 0 ? null : troubles.join('; '),
+    }));
   }
 
   /** While a volume cannot serve anything its requests are refused at once, instead of hanging or failing one by one. */

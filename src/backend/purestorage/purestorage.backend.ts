@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { Injectable } from '@nestjs/common';
+import { StorageError } from '../../errors/storage-error.js';
+import type {
+  Backend,
+  BackendDescriptor,
+  VolumeSettings,
+  VolumeStrategies,
+} from '../contract/backend.js';
+import { MountCheck } from '../posix/mount-check.js';
+import { posixStrategies } from '../posix/posix-strategies.js';
+import { checkNfsMount } from './nfs-mount.js';
+import { PureStorageTelemetry } from './purestorage-telemetry.js';
+import { PureStorageOptions } from './purestorage.options.js';
+import { parseApiVersion } from './purity/api-version.js';
+import { FlashBlade } from './purity/flash-blade.js';
+import { PurityError } from './purity/purity-error.js';
+import { SharedClients, type ClientLease } from './purity/shared-clients.js';
+
+/** The array's own directories: read-only snapshots in every directory, and what it deletes in the background. */
+const RESERVED_NAMES = [Buffer.from('.snapshot'), Buffer.from('.fast-remove')];
+
+type Settings = VolumeSettings<PureStorageOptions>;
+
+/**
+ * A file system of a Pure Storage FlashBlade, mounted over NFSv3.
+ *
+ * Relies on the NFS mount for data; on the Purity//FB REST API, 1.8 to 1.12 or 2.x, for capacity, performance and
+ * health (vendor OpenAPI files); and on the RapidFile Toolkit 1 or 2 for trees. A FlashBlade has limits for whole file
+ * systems and for users, none for directories, and all vfolders belong to the proxy's user: no quota of a scope
+ * could be enforced, so none is claimed.
+ */
+@Injectable()
+export class PureStorageBackend implements Backend<PureStorageOptions> {
+  readonly #mounts = new MountCheck();
+  readonly #clients = new SharedClients();
+
+  async open(settings: Settings): Promise<VolumeStrategies> {
+    const { name, path, options } = settings;
+    const { hasLayoutMarker } = await this.#mounts.check(name, path);
+    const warnings = await checkNfsMount(name, path, options);
+    if (!hasLayoutMarker) warnings.push(missingMarker(name, path));
+    const lease = await this.#connect(settings);
+    try {
+      const array = new FlashBlade(lease.client);
+      await assertFileSystem(settings, array);
+      return withRelease(
+        posixStrategies(path, warnings, {
+          reservedNames: RESERVED_NAMES,
+          telemetry: new PureStorageTelemetry(array, {
+            volume: name,
+            fileSystem: options.fileSystem,
+            endpoint: options.endpoint,
+            localTroubles: () => [],
+          }),
+        }),
+        lease,
+      );
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  async #connect({ name, options }: Settings): Promise<ClientLease> {
+    const { apiToken, tokenFile, caFile, apiVersion, endpoint, verifyTls, timeoutMs } = options;
+    return this.#clients.lease({
+      endpoint: new URL(endpoint),
+      apiToken: apiToken ?? (await readSecret(name, 'purity_api_token_file', tokenFile ?? '')),
+      version: apiVersion === undefined ? null : (parseApiVersion(apiVersion) ?? null),
+      verifyTls,
+      ca: caFile === undefined ? undefined : await readSecret(name, 'purity_ca_file', caFile),
+      timeoutMs,
+    });
+  }
+}
+
+/** Asks the array for the first time, so that whatever is wrong with it comes out here. */
+async function assertFileSystem({ name, options }: Settings, array: FlashBlade): Promise<void> {
+  const { fileSystem } = options;
+  try {
+    if ((await array.fileSystem(fileSystem)) !== undefined) return;
+  } catch (error) {
+    if (error instanceof PurityError) throw unusable(name, error.message, error);
+    throw error;
+  }
+  throw unusable(name, `the array has no file system "${fileSystem}". Correct "purity_fs_name"`);
+}
+
+async function readSecret(volume: string, key: string, path: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw unusable(volume, `${path} of "${key}" cannot be read (${code ?? String(error)})`, error);
+  }
+}
+
+function withRelease(strategies: VolumeStrategies, lease: ClientLease): VolumeStrategies {
+  return {
+    ...strategies,
+    close: async (deadlineMs) => {
+      await Promise.all([strategies.close(deadlineMs), lease.release()]);
+    },
+  };
+}
+
+function unusable(volume: string, why: string, cause?: unknown): StorageError {
+  return new StorageError(
+    'UNAVAILABLE',
+    `Volume "${volume}" cannot be used: ${why}`,
+    { subject: 'volume', volume },
+    { cause },
+  );
+}
+
+/** Scoped and bare ids are both served whatever the marker says, so its absence stops nothing. */
+function missingMarker(name: string, path: string): string {
+  return (
+    `Volume "${name}" has no ${path}/version.txt, so it is read as one of the layout before quota scopes. ` +
+    `Vfolders of both layouts are served; write "3" to that file once none of the old layout is left`
+  );
+}
+
+export const pureStorageBackend: BackendDescriptor<PureStorageOptions> = {
+  name: 'purestorage',
+  backend: PureStorageBackend,
+  options: PureStorageOptions,
+};

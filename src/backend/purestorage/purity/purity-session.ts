@@ -1,0 +1,77 @@
+import { protectSecrets } from '../../../observability/redact.js';
+import { refusal } from './answer-body.js';
+import type { Answer, Call, Exchange } from './exchange.js';
+import { PurityError } from './purity-error.js';
+
+/** The array ends sessions that were idle (30 minutes unless configured): 401 says so in REST 2, 403 in REST 1. */
+const EXPIRED = [401, 403];
+
+/**
+ * A login with an API token that all calls share. It is made when first needed, by one request however many wait
+ * for it, and made anew once when the array no longer knows it.
+ */
+export class PuritySession {
+  #login: Promise<string> | undefined;
+
+  constructor(
+    private readonly exchange: Exchange,
+    private readonly apiToken: string,
+  ) {
+    protectSecrets([apiToken]);
+  }
+
+  /** Sends a call with the session. Rejects with PurityError `token` when the login is refused. */
+  async send(call: Call): Promise<Answer> {
+    const login = this.#current();
+    const answer = await this.#sendWith(await login, call);
+    if (!EXPIRED.includes(answer.status)) return answer;
+    // Whoever comes first makes the new login, the others find it.
+    if (this.#login === login) this.#login = undefined;
+    return await this.#sendWith(await this.#current(), call);
+  }
+
+  /** Tells the array that the session is over, if it can be reached; never rejects. */
+  async logout(): Promise<void> {
+    const login = this.#login;
+    this.#login = undefined;
+    if (login === undefined) return;
+    try {
+      await this.#sendWith(await login, { method: 'POST', path: '/api/logout' });
+    } catch {
+      // It ends by itself when it has been idle.
+    }
+  }
+
+  #current(): Promise<string> {
+    const login = (this.#login ??= this.#logIn());
+    login.catch(() => {
+      if (this.#login === login) this.#login = undefined;
+    });
+    return login;
+  }
+
+  async #logIn(): Promise<string> {
+    const answer = await this.exchange.send({
+      method: 'POST',
+      path: '/api/login',
+      headers: { 'api-token': this.apiToken },
+    });
+    if ([400, 401, 403].includes(answer.status)) {
+      throw new PurityError(
+        'token',
+        `${refusal(answer, 'the login').message}. Check "purity_api_token": pureadmin list --api-token shows what there is`,
+      );
+    }
+    if (answer.status !== 200) throw refusal(answer, 'the login');
+    const token = answer.headers['x-auth-token'];
+    if (typeof token !== 'string' || token === '') {
+      throw new PurityError('malformed', 'the array answered the login without x-auth-token');
+    }
+    protectSecrets([token]);
+    return token;
+  }
+
+  #sendWith(token: string, call: Call): Promise<Answer> {
+    return this.exchange.send({ ...call, headers: { ...call.headers, 'x-auth-token': token } });
+  }
+}
