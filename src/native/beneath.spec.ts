@@ -75,6 +75,36 @@ describe('Beneath', () => {
     expect(isSymlink(await root.lstat(bytes('link-inside')))).toBe(true);
   });
 
+  it('refuses every link on the way when it is opened so', async () => {
+    const strict = await Beneath.openWithoutLinks(path.join(top, 'root'));
+    const refused = { errno: Errno.ELOOP };
+    await expect(strict.openFile(bytes('dirlink-inside/inner'))).rejects.toMatchObject(refused);
+    await expect(strict.lstat(bytes('dirlink-inside/inner'))).rejects.toMatchObject(refused);
+    await expect(strict.descend(bytes('dirlink-outside'))).rejects.toMatchObject(refused);
+    const below = await strict.descend(bytes('dir'));
+    fs.symlinkSync('sub', path.join(top, 'root/dir/link'));
+    await expect(below.descend(bytes('link'))).rejects.toMatchObject(refused);
+    (await below.descend(bytes('sub'))).close();
+    below.close();
+    strict.close();
+  });
+
+  it('gives away the entry itself, and not what a link leads to', async () => {
+    const [uid, gid] =
+      process.getuid!() === 0 ? [1234, 4321] : [process.getuid!(), process.getgid!()];
+    const before = fs.statSync(path.join(top, 'secret'));
+    for (const name of ['file', 'dir', 'link-outside', 'dir/inner']) {
+      await root.chown(bytes(name), uid, gid);
+      expect(fs.lstatSync(path.join(top, 'root', name))).toMatchObject({ uid, gid });
+    }
+    expect(fs.statSync(path.join(top, 'secret'))).toMatchObject({
+      uid: before.uid,
+      gid: before.gid,
+    });
+    await expect(root.chown(bytes('dirlink-outside/secret'), uid, gid)).rejects.toThrow('EXDEV');
+    await expect(root.chown(bytes('.'), uid, gid)).rejects.toThrow('EINVAL');
+  });
+
   it('does not follow a final link unless asked to, nor when it creates', async () => {
     await expect(root.openFile(bytes('link-inside'))).rejects.toMatchObject({ errno: Errno.ELOOP });
     await expect(

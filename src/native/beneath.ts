@@ -15,6 +15,7 @@ import {
   O_TENANT,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
 } from './constants.js';
 import { Errno, isErrno, SystemError } from './errno.js';
 import { OpenFile } from './open-file.js';
@@ -55,6 +56,7 @@ export class Beneath {
     /** O_PATH: good for `*at` calls, not for reading or locking. */
     readonly fd: number,
     private readonly reserved: readonly Buffer[],
+    private readonly resolve = CONFINED,
   ) {}
 
   /**
@@ -66,6 +68,12 @@ export class Beneath {
     return new Beneath(await calls.openat2(AT_FDCWD, Buffer.from(path), flags), reserved);
   }
 
+  /** The same, but a link on the way below is refused with ELOOP even when it stays inside. */
+  static async openWithoutLinks(path: string | Buffer): Promise<Beneath> {
+    const root = await Beneath.open(path);
+    return new Beneath(root.fd, [], CONFINED | RESOLVE_NO_SYMLINKS);
+  }
+
   /** The directory itself. */
   stat(): Promise<Stat> {
     return calls.statx(this.fd, EMPTY, AT_EMPTY_PATH);
@@ -74,7 +82,7 @@ export class Beneath {
   /** Opens a directory below as a root of its own. */
   async descend(path: Buffer): Promise<Beneath> {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await this.#open(path, flags), this.reserved);
+    return new Beneath(await this.#open(path, flags), this.reserved, this.resolve);
   }
 
   /** Opens a regular file. Anything else that has the name fails: EISDIR for a directory, EINVAL for the rest. */
@@ -169,6 +177,13 @@ export class Beneath {
     }
   }
 
+  /** Gives the entry, a link itself, to another user and group. The kernel takes set-id bits away from a file. */
+  async chown(path: Buffer, uid: number, gid: number): Promise<void> {
+    await this.within(path, (dirfd, name) =>
+      calls.fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW),
+    );
+  }
+
   /** rename(2) of the entry itself, within this directory. With `noReplace`, EEXIST when the name is taken. */
   async rename(from: Buffer, to: Buffer, options: { noReplace?: boolean } = {}): Promise<void> {
     await this.renameTo(this, from, to, options);
@@ -235,7 +250,7 @@ export class Beneath {
 
   async #open(path: Buffer, flags: number, mode = 0): Promise<number> {
     refuseReserved(path, this.reserved);
-    const fd = await calls.openat2(this.fd, path, flags, mode, CONFINED);
+    const fd = await calls.openat2(this.fd, path, flags, mode, this.resolve);
     try {
       refuseOpenedReserved(fd, this.reserved);
       return fd;

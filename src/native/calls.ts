@@ -182,6 +182,18 @@ const definitions = {
     nothing,
   ),
 
+  /** fchownat(2) with AT_* flags. */
+  fchownat: define(functions.fchownat)(
+    (dirfd: number, name: Buffer, uid: number, gid: number, flags: number) => [
+      dirfd,
+      cString(name),
+      uid,
+      gid,
+      flags,
+    ],
+    nothing,
+  ),
+
   /** utimensat(2); times in nanoseconds since the epoch. */
   utimensat: define(functions.utimensat)(
     (dirfd: number, name: Buffer, atimeNs: bigint, mtimeNs: bigint, flags: number) => [

@@ -65,6 +65,10 @@ export const functions = {
     'fchmodat',
     'int fchmodat(int dirfd, const void *path, unsigned int mode, int flags)',
   ),
+  fchownat: bind<[dirfd: number, name: Buffer, uid: number, gid: number, flags: number]>(
+    'fchownat',
+    'int fchownat(int dirfd, const void *path, unsigned int uid, unsigned int gid, int flags)',
+  ),
   utimensat: bind<[dirfd: number, name: Buffer, times: Buffer, flags: number]>(
     'utimensat',
     'int utimensat(int dirfd, const void *path, const void *times, int flags)',
@@ -100,6 +104,10 @@ export const functions = {
     'long sendfile64(int out, int in, void *offset, size_t count)',
   ),
   shutdown: bind<[socket: number, how: number]>('shutdown', 'int shutdown(int socket, int how)'),
+  getsockopt: bind<[socket: number, level: number, name: number, out: Buffer, size: Buffer]>(
+    'getsockopt',
+    'int getsockopt(int socket, int level, int name, void *value, void *size)',
+  ),
   copyFileRange: bind<
     [input: number, inOffset: Buffer, out: number, outOffset: Buffer, count: number, flags: number]
   >(

@@ -23,11 +23,18 @@ export interface ProjectStatus {
   readonly inodesGraceEndsAt: number | null;
 }
 
+export interface RemoveTreeOptions {
+  /** The directory itself stays, empty. */
+  readonly keepDirectory?: boolean;
+  /** Stops the work at the next entry; the promise then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
 /**
  * The privileged work on volumes that an unprivileged proxy cannot do itself: a closed set of typed requests.
  * Also the injection token: the same implementation runs in this process when it is privileged, and behind the
  * agent's socket otherwise. Volumes are named as in the configuration of whoever carries the request out;
- * paths are bytes below the volume's mount path, opened beneath it, so no link leads out.
+ * paths are bytes below the volume's mount path, without `.` and `..`, opened beneath it; a link on the way is refused.
  *
  * Every call may be repeated. Errors: StorageError `UNAVAILABLE` when the volume or the agent cannot be used, with what
  * was found and the remedy; `FORBIDDEN` when the agent does not serve this peer; `INVALID_ARGUMENT` for an unknown
@@ -63,6 +70,6 @@ export abstract class AbstractVolumeAgent {
   /** Changes the owner of one entry, of a link itself. */
   abstract chown(volume: string, path: Buffer, uid: number, gid: number): Promise<void>;
 
-  /** Removes a directory with everything in it, whoever owns that. Missing is success. */
-  abstract removeTree(volume: string, path: Buffer): Promise<void>;
+  /** Removes a directory with everything in it, whoever owns that. Missing is success. May take hours. */
+  abstract removeTree(volume: string, path: Buffer, options?: RemoveTreeOptions): Promise<void>;
 }
