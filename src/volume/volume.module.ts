@@ -7,6 +7,7 @@ import { UnmanagedTrees } from './downloads/unmanaged-trees.js';
 import { Files } from './files/files.js';
 import { JobPublisher, LogJobPublisher } from './jobs/job-publisher.js';
 import { JOB_SERVICES } from './jobs/job-services.js';
+import { QuotaAdmission } from './quota-admission/quota-admission.js';
 import { QuotaScopes } from './quota-scopes.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
 import { UploadSweeper } from './uploads/upload-sweeper.js';
@@ -31,6 +32,7 @@ const SERVICES = [
   VFolders,
   Files,
   TransferTokens,
+  QuotaAdmission,
   UploadSweeper,
   Uploads,
   UnmanagedTrees,

@@ -34,7 +34,7 @@ export async function beginUpload(
     await stage(vfolder, names);
     await place(vfolder, target, sizeBytes === 0);
   } catch (error) {
-    await cleanUp(vfolder, names).catch(() => undefined);
+    await cancelUpload(vfolder, names).catch(() => undefined);
     throw error;
   }
 }
@@ -73,7 +73,8 @@ async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
   if (made) await vfolder.syncDirectory();
 }
 
-async function cleanUp(vfolder: Beneath, names: UploadNames): Promise<void> {
+/** Removes an upload that was not begun after all. */
+export async function cancelUpload(vfolder: Beneath, names: UploadNames): Promise<void> {
   using directory = await vfolder.descend(UPLOAD_PATH);
   await removeUpload(directory, names);
 }

@@ -1,8 +1,10 @@
 import type { Readable } from 'node:stream';
 import { fromSystemError } from '../../errors/from-system-error.js';
+import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { isSameInode } from '../../native/stat.js';
 import { meterTransfer } from '../../observability/metrics.js';
+import type { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import type { Volume } from '../volume.js';
 import { BodyReader } from './body-reader.js';
 import { putInPlace } from './completion.js';
@@ -23,6 +25,7 @@ const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 
 export interface OpenUploadOptions {
   readonly idleTimeoutMs: number;
+  readonly admission: QuotaAdmission;
 }
 
 /** An upload for the time of one request, which holds its lock until `close`. */
@@ -140,6 +143,7 @@ export class OpenUpload {
     const checkpoint = new Checkpoint(start, (offset) =>
       this.volume.io(() => staged.persist(offset)),
     );
+    const quota = this.options.admission.watch(this.volume, this.request.ref.id);
     let position = start;
     try {
       for (let batch; (batch = await reader.next()) !== null;) {
@@ -149,10 +153,11 @@ export class OpenUpload {
         position += bytes;
         meter.add(bytes);
         await checkpoint.passed(position);
+        await quota?.passed(this.sizeBytes - position);
       }
     } catch (error) {
       await checkpoint.settled();
-      if (isErrno(error, Errno.ENOSPC, Errno.EDQUOT)) await this.keep(staged, position);
+      if (isFull(error)) await this.keep(staged, position);
       throw error;
     } finally {
       meter.close();
@@ -182,6 +187,11 @@ export class OpenUpload {
       await this.assertVFolderInPlace(staged);
       await putInPlace(staged, request.target, { makeParents });
     });
+    const { ref, session, sizeBytes } = request;
+    await this.options.admission.release(
+      { volume, id: ref.id, session, sizeBytes },
+      { isInPlace: true },
+    );
   }
 
   /** The vfolder may have been deleted, that is renamed away, while the bytes came in. */
@@ -189,6 +199,11 @@ export class OpenUpload {
     using now = await this.volume.openVFolder(this.request.ref.id);
     if (!isSameInode(await now.stat(), await staged.vfolder.stat())) throw noSuchUpload();
   }
+}
+
+/** There is no room for more; what has been written is all right. */
+function isFull(error: unknown): boolean {
+  return isErrno(error, Errno.ENOSPC, Errno.EDQUOT) || isStorageError(error, 'QUOTA_EXCEEDED');
 }
 
 /** Syncs every so many bytes, one sync at a time, beside the writes. */

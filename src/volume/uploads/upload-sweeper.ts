@@ -7,6 +7,7 @@ import { loggerFor } from '../../observability/logger.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
+import { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
 import { sweepUploads, type SweepLimits } from './sweep-uploads.js';
@@ -34,6 +35,7 @@ export class UploadSweeper {
 
   constructor(
     private readonly registry: VolumeRegistry,
+    private readonly admission: QuotaAdmission,
     @Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings,
   ) {}
 
@@ -107,6 +109,7 @@ export class UploadSweeper {
         removed += await this.sweep({ volume: volume.name, id });
         await sleep(PAUSE_MS, undefined, { signal, ref: false });
       }
+      await this.admission.collect(volume);
       if (removed > 0) log.info('Swept abandoned uploads', { volume: volume.name, removed });
     } finally {
       await volume.io(() => turn.close());

@@ -6,10 +6,11 @@ import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import type { RelPath } from '../ids/relpath.js';
 import { newSessionId } from '../ids/session-id.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
+import { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
 import { WorkerBus } from '../worker-bus.js';
-import { beginUpload } from './begin-upload.js';
+import { beginUpload, cancelUpload } from './begin-upload.js';
 import { OpenUpload } from './open-upload.js';
 import { StagedFile, type StagedState } from './staged-file.js';
 import { UploadSweeper } from './upload-sweeper.js';
@@ -43,6 +44,7 @@ export class Uploads {
   constructor(
     private readonly registry: VolumeRegistry,
     private readonly sweeper: UploadSweeper,
+    private readonly admission: QuotaAdmission,
     private readonly bus: WorkerBus,
     @Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings,
   ) {
@@ -72,7 +74,8 @@ export class Uploads {
    * missing: then, as for any upload, by the first request with the token.
    *
    * @throws StorageError TOO_LARGE beyond the configured size; NOT_FOUND for a missing vfolder; OUTSIDE_VFOLDER;
-   *   INVALID_ARGUMENT for a reserved path; IS_A_DIRECTORY when a directory has the name; QUOTA_EXCEEDED
+   *   INVALID_ARGUMENT for a reserved path; IS_A_DIRECTORY when a directory has the name; QUOTA_EXCEEDED, with
+   *   the figures, for what does not fit beside what is there and what running uploads will bring
    */
   async create(ref: VFolderRef, target: RelPath, sizeBytes: number): Promise<string> {
     this.assertSize(sizeBytes);
@@ -81,13 +84,31 @@ export class Uploads {
     if (volume.isNoop) return session;
     await volume.withVFolder('file.upload', ref.id, async (vfolder) => {
       try {
+        await this.admission.assertFits(volume, ref.id, sizeBytes);
         await beginUpload(vfolder, namesOf(session), target, sizeBytes);
       } catch (error) {
         throw fromSystemError(error, targetDetails(ref, target));
       }
     });
+    await this.reserve(volume, ref, session, sizeBytes);
     this.sweeper.visit(ref);
     return session;
+  }
+
+  private async reserve(
+    volume: Volume,
+    ref: VFolderRef,
+    session: string,
+    sizeBytes: number,
+  ): Promise<void> {
+    try {
+      await this.admission.reserve({ volume, id: ref.id, session, sizeBytes });
+    } catch (error) {
+      await volume
+        .withVFolder('file.upload', ref.id, (vfolder) => cancelUpload(vfolder, namesOf(session)))
+        .catch(() => undefined);
+      throw error;
+    }
   }
 
   /**
@@ -129,7 +150,10 @@ export class Uploads {
       if (isStorageError(error, 'UNAVAILABLE')) return error;
       throw error;
     }
-    const options = { idleTimeoutMs: this.settings.uploads.idleTimeoutMs };
+    const options = {
+      idleTimeoutMs: this.settings.uploads.idleTimeoutMs,
+      admission: this.admission,
+    };
     switch (state) {
       case 'held':
         return uploadHeld();

@@ -1,15 +1,16 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { VolumeStrategies } from '../../../backend/contract/backend.js';
+import type { QuotaModel } from '../../../backend/contract/quota-model.js';
 import { Beneath } from '../../../native/beneath.js';
-import { Errno, SystemError } from '../../../native/errno.js';
 import type { DomainSettings } from '../../domain-settings.js';
 import { vfolderPath } from '../../ids/layout.js';
 import { RelPath } from '../../ids/relpath.js';
 import { VFolderId, type VFolderRef } from '../../ids/vfolder-id.js';
 import type { VolumeRegistry } from '../../volume-registry.js';
+import { QuotaAdmission } from '../../quota-admission/quota-admission.js';
+import { PlainQuota, strategiesOf } from '../../testing/domain-rig.js';
 import { Volume } from '../../volume.js';
 import { LocalWorkerBus, type WorkerBus } from '../../worker-bus.js';
 import type { OpenUpload } from '../open-upload.js';
@@ -53,15 +54,15 @@ export class UploadRig {
     ({ uploads: this.uploads, sweeper: this.sweeper } = this.worker());
   }
 
-  static async create(vfid = SCOPED): Promise<UploadRig> {
+  static async create(vfid = SCOPED, quota: QuotaModel = new PlainQuota()): Promise<UploadRig> {
     const rig = new UploadRig(vfid);
     using root = await Beneath.open(rig.volumePath);
     rig.volume.become({
       kind: 'open',
-      strategies: { trees: { list: listDirectory(rig.volumePath) } } as unknown as VolumeStrategies,
+      strategies: strategiesOf(rig.volumePath, quota),
       identity: await root.stat(),
       layout: 3,
-    } as never);
+    });
     return rig;
   }
 
@@ -74,8 +75,9 @@ export class UploadRig {
       get: () => this.volume,
       all: () => [this.volume],
     } as unknown as VolumeRegistry;
-    const sweeper = new UploadSweeper(registry, settings);
-    return { uploads: new Uploads(registry, sweeper, bus, settings), sweeper };
+    const admission = new QuotaAdmission(settings);
+    const sweeper = new UploadSweeper(registry, admission, settings);
+    return { uploads: new Uploads(registry, sweeper, admission, bus, settings), sweeper };
   }
 
   async begin(path: string, sizeBytes: number): Promise<UploadRequest> {
@@ -124,24 +126,4 @@ export class UploadRig {
     this.uploads.stop();
     rmSync(this.volumePath, { recursive: true, force: true });
   }
-}
-
-function listDirectory(volumePath: string) {
-  return (root: { path: Buffer }, path: Buffer): Promise<unknown> => {
-    const directory = join(volumePath, root.path.toString(), path.toString());
-    try {
-      const entries = readdirSync(directory, { withFileTypes: true }).map((entry) => {
-        const stat = statSync(join(directory, entry.name), { bigint: true });
-        return {
-          name: Buffer.from(entry.name),
-          type: entry.isDirectory() ? 'DIRECTORY' : 'FILE',
-          mtimeNs: stat.mtimeNs,
-          ctimeNs: stat.ctimeNs,
-        };
-      });
-      return Promise.resolve({ entries });
-    } catch {
-      return Promise.reject(new SystemError(Errno.ENOENT, 'open'));
-    }
-  };
 }

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { StorageError } from '../../errors/storage-error.js';
+import type { Beneath } from '../../native/beneath.js';
+import { Errno } from '../../native/errno.js';
+import { loggerFor } from '../../observability/logger.js';
+import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
+import type { VFolderId } from '../ids/vfolder-id.js';
+import type { Volume } from '../volume.js';
+import { judge, outstandingBytes, type Usage, type Verdict } from './admission-rule.js';
+import { quotaRootOf, type QuotaRoot } from './quota-root.js';
+import { QuotaWatch } from './quota-watch.js';
+import { Reservations, type ReservationAges } from './reservations.js';
+
+/** How long claims made at the same time may take to be given up. */
+const SETTLE_MS = 2_000;
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+
+const log = loggerFor('uploads');
+
+/** One upload that asks for room. */
+export interface AdmissionRequest {
+  readonly volume: Volume;
+  readonly id: VFolderId;
+  readonly session: string;
+  readonly sizeBytes: number;
+}
+
+/**
+ * Refuses uploads that would go beyond a quota before a byte of them is sent. What running uploads have still to
+ * bring counts as used; see {@link Reservations}. Where the backend enforces no limit on the id, everything is admitted.
+ *
+ * Refusals are StorageErrors QUOTA_EXCEEDED with `data: { used_bytes, limit_bytes, requested_bytes, reserved_bytes }`.
+ */
+@Injectable()
+export class QuotaAdmission {
+  constructor(@Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings) {}
+
+  /** Refuses what does not even fit alone. Reserves nothing. The caller holds a slot of the volume. */
+  async assertFits(volume: Volume, id: VFolderId, sizeBytes: number): Promise<void> {
+    const root = sizeBytes === 0 ? null : quotaRootOf(volume, id);
+    if (root === null) return;
+    const usage = await usageOf(root);
+    if (usage && usage.usedBytes + sizeBytes > usage.limitBytes) {
+      throw quotaExceeded(volume, id, usage, sizeBytes, 0);
+    }
+  }
+
+  /**
+   * Reserves room for an upload, whose staging file is there. When in doubt it waits for claims made at the same
+   * time, and for the usage to catch up with uploads that have just ended: some seconds at most, and without a
+   * slot of the volume. A refused upload has nothing reserved.
+   */
+  async reserve({ volume, id, session, sizeBytes }: AdmissionRequest): Promise<void> {
+    const root = sizeBytes === 0 ? null : quotaRootOf(volume, id);
+    if (root === null) return;
+    const reservations = new Reservations(volume, root.name);
+    const attempt = (isFirst: boolean): Promise<Outcome> =>
+      volume.withRoot('quota.reserve', async (mount) => {
+        const usage = await usageOf(root);
+        if (usage === null) return { verdict: 'admitted' };
+        if (isFirst) await reservations.add(mount, id, session, sizeBytes);
+        const claims = await reservations.claims(mount, this.ages(root));
+        const verdict = judge(session, claims, usage);
+        return { verdict, usage, reservedBytes: outstandingBytes(session, claims) };
+      });
+    const outcome = await this.settle(root, attempt);
+    if (outcome.verdict === 'admitted') return;
+    await this.release({ volume, id, session, sizeBytes });
+    throw quotaExceeded(volume, id, outcome.usage, sizeBytes, outcome.reservedBytes);
+  }
+
+  /**
+   * Gives a reservation back: when the upload is in place, or will never be. Without effect where the usage lags
+   * behind, where the reservation of what is in place still counts for a while. Never rejects.
+   */
+  async release(
+    { volume, id, session, sizeBytes }: AdmissionRequest,
+    { isInPlace = false } = {},
+  ): Promise<void> {
+    try {
+      const root = quotaRootOf(volume, id);
+      if (root === null || sizeBytes === 0 || (isInPlace && root.usageLagMs > 0)) return;
+      const reservations = new Reservations(volume, root.name);
+      await volume.io(async () => {
+        using mount = await volume.openRoot();
+        await reservations.remove(mount, session, sizeBytes);
+      });
+    } catch (error) {
+      // It does not count without its staging file, and is collected.
+      log.debug('A reservation is left to be collected', { volume: volume.name, err: error });
+    }
+  }
+
+  /** What looks at the quota while an upload is being received; `null` where the filesystem sees to it in time. */
+  watch(volume: Volume, id: VFolderId): QuotaWatch | null {
+    const root = quotaRootOf(volume, id);
+    if (root === null || !root.enforcesLate) return null;
+    return new QuotaWatch({
+      settleMs: root.usageLagMs,
+      usage: () => volume.io(() => usageOf(root)),
+      refusal: (usage, neededBytes) => quotaExceeded(volume, id, usage, neededBytes, 0),
+    });
+  }
+
+  /** Removes reservations of uploads that have gone, all over the volume. */
+  async collect(volume: Volume): Promise<void> {
+    const { enforcesScopes, enforcesVFolders, usageLagMs } = volume.strategies.quota;
+    if (!enforcesScopes && !enforcesVFolders) return;
+    for (const name of await Reservations.rootNames(volume)) {
+      const reservations = new Reservations(volume, name);
+      await volume.io(async () => {
+        using mount: Beneath = await volume.openRoot();
+        await reservations.claims(mount, this.ages({ usageLagMs }));
+        await reservations.removeIfEmpty(mount);
+      });
+    }
+  }
+
+  /** Looks again while in doubt. */
+  private async settle(
+    { usageLagMs }: QuotaRoot,
+    attempt: (isFirst: boolean) => Promise<Outcome>,
+  ): Promise<Outcome> {
+    const deadline = Date.now() + Math.max(SETTLE_MS, usageLagMs);
+    let outcome = await attempt(true);
+    let pauseMs = FIRST_PAUSE_MS;
+    while (outcome.verdict === 'doubtful' && Date.now() < deadline) {
+      await sleep(pauseMs);
+      pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+      outcome = await attempt(false);
+    }
+    return outcome;
+  }
+
+  private ages({ usageLagMs }: Pick<QuotaRoot, 'usageLagMs'>): ReservationAges {
+    return { usageLagMs, tokenLifetimeMs: this.settings.tokenLifetimeMs };
+  }
+}
+
+type Outcome =
+  | { readonly verdict: 'admitted' }
+  | { readonly verdict: Verdict; readonly usage: Usage; readonly reservedBytes: number };
+
+/** `null` where no limit is set. */
+async function usageOf(root: QuotaRoot): Promise<Usage | null> {
+  const { usedBytes, limitBytes } = await root.describe();
+  return limitBytes === null ? null : { usedBytes: usedBytes ?? 0, limitBytes };
+}
+
+function quotaExceeded(
+  volume: Volume,
+  id: VFolderId,
+  { usedBytes, limitBytes }: Usage,
+  requestedBytes: number,
+  reservedBytes: number,
+): StorageError {
+  const reserved = reservedBytes > 0 ? ` and ${reservedBytes} reserved by running uploads` : '';
+  return new StorageError(
+    'QUOTA_EXCEEDED',
+    `${requestedBytes} bytes do not fit: ${usedBytes} of ${limitBytes} are used${reserved}`,
+    {
+      subject: 'entry',
+      errno: Errno.EDQUOT,
+      volume: volume.name,
+      vfid: id.toString(),
+      data: {
+        used_bytes: usedBytes,
+        limit_bytes: limitBytes,
+        requested_bytes: requestedBytes,
+        reserved_bytes: reservedBytes,
+      },
+    },
+  );
+}
