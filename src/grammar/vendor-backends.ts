@@ -3,7 +3,6 @@
  * of them is still a mounted filesystem, so whoever refuses it can offer `vfs`.
  */
 export const VENDOR_BACKENDS: ReadonlySet<string> = new Set([
-  'xfs',
   'netapp',
   'cephfs',
   'dellemc-onefs',

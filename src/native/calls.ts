@@ -1,9 +1,11 @@
 import { LOCK_NB } from './constants.js';
+import { define, nothing, unlessErrno } from './define.js';
 import { openHow, offsetPointer, timespecs } from './encode.js';
 import { Errno, isErrno } from './errno.js';
 import { cString, type NativeFunction } from './ffi.js';
 import { fileCalls, fileCallsSync } from './file-calls.js';
 import { functions } from './functions.js';
+import { projectDefinitions } from './project-calls.js';
 import { decodeStatvfs, STATVFS_BUFFER_BYTES, type FilesystemStat } from './statvfs.js';
 import { decodeDirents, type Dirent } from './dirent.js';
 import { decodeStatx, STATX_BUFFER_BYTES, STATX_MASK, type Stat } from './stat.js';
@@ -21,51 +23,6 @@ const XATTR_SIZE_MAX = 64 * 1024;
 /** A rename anywhere on the system can make openat2 answer EAGAIN while the path holds `..`. */
 const MAX_AGAIN = 32;
 
-interface Definition<Args extends unknown[], Result> {
-  sync(...args: Args): Result;
-  call(...args: Args): Promise<Result>;
-}
-
-/** A system call in our terms: arguments encoded for C, the result decoded; errors as `fn` throws them. */
-const define =
-  <Raw extends readonly unknown[]>(fn: NativeFunction<Raw>) =>
-  <Args extends unknown[], Result>(
-    encode: (...args: Args) => Raw,
-    decode: (result: number, raw: Raw) => Result,
-  ): Definition<Args, Result> => ({
-    sync(...args) {
-      const raw = encode(...args);
-      return decode(fn.sync(...raw), raw);
-    },
-    async call(...args) {
-      const raw = encode(...args);
-      return decode(await fn.call(...raw), raw);
-    },
-  });
-
-/** The same call, `orElse` when it fails with `errno`, for errnos that are answers rather than failures. */
-function unlessErrno<Args extends unknown[], Result, Other>(
-  definition: Definition<Args, Result>,
-  errno: number,
-  orElse: Other,
-): Definition<Args, Result | Other> {
-  const recover = (error: unknown): Other => {
-    if (isErrno(error, errno)) return orElse;
-    throw error;
-  };
-  return {
-    sync(...args) {
-      try {
-        return definition.sync(...args);
-      } catch (error) {
-        return recover(error);
-      }
-    },
-    call: (...args) => definition.call(...args).catch(recover),
-  };
-}
-
-const nothing = (): void => undefined;
 const number = (result: number): number => result;
 
 const openat2Again: NativeFunction<[number, Buffer, Buffer]> = {
@@ -90,6 +47,8 @@ const openat2Again: NativeFunction<[number, Buffer, Buffer]> = {
 };
 
 const definitions = {
+  ...projectDefinitions,
+
   /** openat2(2): a new descriptor. */
   openat2: define(openat2Again)(
     (dirfd: number, path: Buffer, flags: number, mode?: number, resolve?: number) => [

@@ -2,6 +2,8 @@ import { bind, type NativeFunction } from './ffi.js';
 
 /** glibc has no wrapper for openat2; the number is the same on every architecture. */
 const SYS_openat2 = 437;
+/** The same holds for quotactl_fd, which Linux has from 5.14 on. */
+const SYS_quotactl_fd = 443;
 
 const syscall = bind<[number, number, Buffer, Buffer, number]>(
   'openat2',
@@ -11,6 +13,16 @@ const syscall = bind<[number, number, Buffer, Buffer, number]>(
 const openat2: NativeFunction<[dirfd: number, path: Buffer, how: Buffer]> = {
   sync: (dirfd, path, how) => syscall.sync(SYS_openat2, dirfd, path, how, how.length),
   call: (dirfd, path, how) => syscall.call(SYS_openat2, dirfd, path, how, how.length),
+};
+
+const quotactlSyscall = bind<[number, number, number, number, Buffer]>(
+  'quotactl',
+  'long syscall(long number, int fd, unsigned int command, unsigned int id, void *address)',
+);
+
+const quotactlFd: NativeFunction<[fd: number, command: number, id: number, address: Buffer]> = {
+  sync: (...args) => quotactlSyscall.sync(SYS_quotactl_fd, ...args),
+  call: (...args) => quotactlSyscall.call(SYS_quotactl_fd, ...args),
 };
 
 /** What a `void *` parameter takes: a Buffer, or an address from `addressOf` into one that the caller keeps alive. */
@@ -99,6 +111,16 @@ export const functions = {
     'ioctl',
     'int ioctl(int fd, unsigned long request, long argument)',
   ),
+  /** The requests that take the address of a structure. */
+  ioctlStruct: bind<[fd: number, request: number, argument: Buffer]>(
+    'ioctl',
+    'int ioctl(int fd, unsigned long request, void *argument)',
+  ),
+  quotactl: bind<[command: number, special: Buffer, id: number, address: Buffer]>(
+    'quotactl',
+    'int quotactl(unsigned int command, const void *special, unsigned int id, void *address)',
+  ),
+  quotactlFd,
   sendfile: bind<[out: number, file: number, offset: Buffer, count: number]>(
     'sendfile',
     'long sendfile64(int out, int in, void *offset, size_t count)',

@@ -3,6 +3,17 @@ export interface QuotaStatus {
   readonly usedBytes: number | null;
   /** `null`: unknown or, where limits are supported, none set. */
   readonly limitBytes: number | null;
+
+  /** Files, directories and links, the directory itself included; left out where nobody counts them. */
+  readonly usedInodes?: number;
+  /** Those below are there only when they are set. */
+  readonly limitInodes?: number;
+  /** May be exceeded until the grace period ends. */
+  readonly softLimitBytes?: number;
+  readonly softLimitInodes?: number;
+  /** Seconds since the epoch when a soft limit that is exceeded begins to bind. */
+  readonly bytesGraceEndsAt?: number;
+  readonly inodesGraceEndsAt?: number;
 }
 
 /**

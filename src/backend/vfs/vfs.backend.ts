@@ -5,6 +5,7 @@ import type {
   VolumeSettings,
   VolumeStrategies,
 } from '../contract/backend.js';
+import { missingMarker } from '../posix/layout-warning.js';
 import { MountCheck } from '../posix/mount-check.js';
 import { posixStrategies } from '../posix/posix-strategies.js';
 import { VfsOptions } from './vfs.options.js';
@@ -22,14 +23,6 @@ export class VfsBackend implements Backend<VfsOptions> {
     const { hasLayoutMarker } = await this.#mounts.check(name, path);
     return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)]);
   }
-}
-
-/** Scoped and bare ids are both served whatever the marker says, so its absence stops nothing. */
-function missingMarker(name: string, path: string): string {
-  return (
-    `Volume "${name}" has no ${path}/version.txt, so it is read as one of the layout before quota scopes. ` +
-    `Vfolders of both layouts are served; write "3" to that file once none of the old layout is left`
-  );
 }
 
 export const vfsBackend: BackendDescriptor<VfsOptions> = {

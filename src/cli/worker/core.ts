@@ -3,7 +3,9 @@ import { Module, type DynamicModule, type INestApplicationContext } from '@nestj
 import { NestFactory } from '@nestjs/core';
 import { BackendModule } from '../../backend/backend.module.js';
 import { backends } from '../../backend/index.js';
+import { LocalVolumeAgent } from '../../backend/xfs/local-volume-agent.js';
 import { SettingsModule } from '../../config/settings.module.js';
+import type { AbstractVolumeAgent } from '../../backend/contract/volume-agent.js';
 import type { Settings } from '../../config/settings.js';
 import { isServiceable, type ProbeReport } from '../../health/probe/probe-report.js';
 import type { VolumeState } from '../../health/process-group.js';
@@ -17,11 +19,11 @@ import { domainSettings, volumeSettings } from './domain-settings.js';
 /** What all planes of a worker stand on: settings, backends, volumes. Each exists once. */
 @Module({})
 class CoreModule {
-  static forRoot(settings: Settings, bus: WorkerBus): DynamicModule {
+  static forRoot(settings: Settings, bus: WorkerBus, agent: AbstractVolumeAgent): DynamicModule {
     const volumes = VolumeModule.forRoot({
       settings: domainSettings(settings, backends),
       bus,
-      backends: BackendModule.forRoot(),
+      backends: BackendModule.forRoot({ agent }),
     });
     return {
       module: CoreModule,
@@ -35,6 +37,7 @@ export class Core {
   constructor(
     private readonly context: INestApplicationContext,
     readonly volumes: VolumeService,
+    private readonly agent: LocalVolumeAgent,
   ) {}
 
   volumeStates(): VolumeState[] {
@@ -77,7 +80,9 @@ export class Core {
   async reload(settings: Settings): Promise<void> {
     this.volumes.tokens.useKeys(settings.credentials.jwtKeys);
     const before = this.volumes.registry.all().map(({ name }) => name);
-    await this.volumes.registry.reload(volumeSettings(settings, backends));
+    const volumes = volumeSettings(settings, backends);
+    this.agent.serve(volumes);
+    await this.volumes.registry.reload(volumes);
     const kept = new Set(settings.volumes.map(({ name }) => name));
     for (const name of before) if (!kept.has(name)) forgetVolume(name);
   }
@@ -94,11 +99,13 @@ export class Core {
 
 /** The domain with nothing opened yet. */
 export async function createCore(settings: Settings, bus: WorkerBus): Promise<Core> {
-  const context = await NestFactory.createApplicationContext(CoreModule.forRoot(settings, bus), {
+  const agent = new LocalVolumeAgent(volumeSettings(settings, backends));
+  const module = CoreModule.forRoot(settings, bus, agent);
+  const context = await NestFactory.createApplicationContext(module, {
     abortOnError: false,
     logger: new NestLogger(),
   });
-  return new Core(context, context.get(VolumeService, { strict: false }));
+  return new Core(context, context.get(VolumeService, { strict: false }), agent);
 }
 
 /**

@@ -1,0 +1,58 @@
+import { StorageError } from '../../../errors/storage-error.js';
+import { calls } from '../../../native/calls.js';
+
+/** Ids that new projects may get, both ends included. */
+export interface ProjectIdRange {
+  readonly projectIdMin: number;
+  readonly projectIdMax: number;
+}
+
+/**
+ * Finds an id that nothing on the filesystem carries and nobody has listed. There is no register of ids in
+ * the filesystem, but its quota records tell: an inode with an id keeps a record of it, and so does a limit.
+ *
+ * The caller holds the volume's lock, and has given the id to a directory or a limit before letting it go.
+ */
+export class ProjectIds {
+  /** Where the last one was found; only a place to go on from, so that not all records are looked at each time. */
+  #last = 0;
+
+  constructor(private readonly range: ProjectIdRange) {}
+
+  /**
+   * `fd`: any open file of the filesystem.
+   *
+   * @throws StorageError UNAVAILABLE when the range is used up
+   */
+  async next(fd: number, listed: readonly number[]): Promise<number> {
+    const { projectIdMin, projectIdMax } = this.range;
+    const taken = new Set(listed.filter((id) => id >= projectIdMin && id <= projectIdMax));
+    const start = [...taken].reduce((most, id) => Math.max(most, id), this.#last) + 1;
+    const found =
+      (await this.firstFree(fd, Math.max(start, projectIdMin), taken)) ??
+      (await this.firstFree(fd, projectIdMin, taken));
+    if (found === undefined) throw this.usedUp();
+    this.#last = found;
+    return found;
+  }
+
+  private async firstFree(
+    fd: number,
+    from: number,
+    taken: ReadonlySet<number>,
+  ): Promise<number | undefined> {
+    for (let id = from; id <= this.range.projectIdMax; id++) {
+      if (!taken.has(id) && (await calls.projectQuota(fd, id)) === null) return id;
+    }
+    return undefined;
+  }
+
+  private usedUp(): StorageError {
+    const { projectIdMin, projectIdMax } = this.range;
+    return new StorageError(
+      'UNAVAILABLE',
+      `all project ids from ${projectIdMin} to ${projectIdMax} are in use: widen project-id-min and project-id-max of the volume's options`,
+      { subject: 'volume' },
+    );
+  }
+}

@@ -1,0 +1,139 @@
+import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { loggerFor } from '../../../observability/logger.js';
+import { withLockedFile } from './exclusive.js';
+import { ProjectsFile, ProjidFile } from './project-files.js';
+
+/** Where the registry of projects is; see `XfsOptions`. */
+export interface RegistryLocation {
+  readonly lockFilePath: string;
+  readonly projectsFile: string;
+  readonly projidFile: string;
+}
+
+/** Both files as they were read, to be changed. */
+export interface ProjectFiles {
+  readonly projects: ProjectsFile;
+  readonly projid: ProjidFile;
+}
+
+const NEW_FILE_MODE = 0o644;
+const log = loggerFor('xfs');
+
+/**
+ * The two files that xfs_quota(8) takes names and directories of projects from. They are for the operator's
+ * tools and for the original; what counts is on the filesystem. Whatever others wrote there is kept.
+ */
+export class ProjectRegistry {
+  constructor(private readonly location: RegistryLocation) {}
+
+  /** As they stand; missing ones are empty. Paths and names keep their bytes, as latin1 text. */
+  async read(): Promise<ProjectFiles> {
+    const { projectsFile, projidFile } = this.location;
+    return {
+      projects: new ProjectsFile(await textOf(projectsFile)),
+      projid: new ProjidFile(await textOf(projidFile)),
+    };
+  }
+
+  /**
+   * Runs `work` while nobody else, the original included, changes the files; what it changed is then written, each file
+   * as a whole or not at all. The names go first: a name without a directory does no harm.
+   */
+  update<T>(work: (files: ProjectFiles) => Promise<T>): Promise<T> {
+    const { lockFilePath, projectsFile, projidFile } = this.location;
+    return withLockedFile(lockFilePath, async () => {
+      const files = await this.read();
+      const before = { projects: files.projects.toString(), projid: files.projid.toString() };
+      const result = await work(files);
+      try {
+        await replaceIfChanged(projidFile, before.projid, files.projid.toString());
+        await replaceIfChanged(projectsFile, before.projects, files.projects.toString());
+      } catch (error) {
+        // The project itself is as it should be; that the operator's tools do not know its name must not fail it.
+        log.warn('The files of projects cannot be written; see register-projects', { err: error });
+      }
+      return result;
+    });
+  }
+}
+
+/**
+ * Lists the directory under its project, in place of what was listed for either. Named after the directory,
+ * as the original does; `volume` tells directories of the same name apart.
+ */
+export function register(
+  { projects, projid }: ProjectFiles,
+  projectId: number,
+  directory: string,
+  name: string,
+  volume: string,
+): void {
+  const isListed = projects.lines.some(
+    (line) => line.projectId === projectId && line.directory === directory,
+  );
+  if (!isListed) {
+    projects.remove((line) => line.directory === directory);
+    projects.add({ projectId, directory });
+  }
+  if (projid.lines.some((line) => line.projectId === projectId)) return;
+  const holder = projid.lines.find((line) => line.name === name);
+  const isElsewhere =
+    holder !== undefined && projects.projectIds.includes(holder.projectId) && holder.projectId > 0;
+  if (!isElsewhere) projid.remove((line) => line.name === name);
+  projid.add({ name: isElsewhere ? `${name}@${volume}` : name, projectId });
+}
+
+/** Takes the project's directories below the mount path off the lists, and its name once nothing is left of it. */
+export function unregister(
+  { projects, projid }: ProjectFiles,
+  projectId: number,
+  mountPath: string,
+): void {
+  projects.remove(
+    (line) => line.projectId === projectId && line.directory.startsWith(`${mountPath}/`),
+  );
+  if (projects.projectIds.includes(projectId)) return;
+  projid.remove((line) => line.projectId === projectId);
+}
+
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'latin1');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+async function replaceIfChanged(path: string, before: string, after: string): Promise<void> {
+  if (before !== after) await replace(path, after);
+}
+
+/** A link is followed: some systems keep /etc elsewhere. Mode and owner stay. */
+async function replace(path: string, text: string): Promise<void> {
+  const target = await realpath(path).catch(() => path);
+  const temporary = join(dirname(target), `.${basename(target)}.${process.pid}.new`);
+  const old = await stat(target).catch(() => null);
+  await rm(temporary, { force: true });
+  const file = await open(temporary, 'wx', NEW_FILE_MODE);
+  try {
+    await file.writeFile(text, 'latin1');
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await chmod(temporary, (old?.mode ?? NEW_FILE_MODE) & 0o7777);
+  if (old) await chown(temporary, old.uid, old.gid);
+  await rename(temporary, target);
+  await syncDirectory(dirname(target));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
