@@ -1,11 +1,19 @@
 import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { formatKeyPath } from '../grammar/section/key-path.js';
 import type { Settings } from './settings.js';
+
+/** A secret with a name for it that may be told. */
+export interface LabelledSecret {
+  /** Where it was configured: its key, or the name of its file. */
+  readonly label: string;
+  readonly value: string;
+}
 
 /** What the planes check requests against, gathered from the file, `[secrets]` and secret files. */
 export class Credentials {
   /** Accepted in the managers' header; never empty. */
-  readonly managerSecrets: readonly string[] = [];
+  readonly managerSecrets: readonly LabelledSecret[] = [];
   /** Accepted on tokens, the first one signs; never empty. UTF-8 text. */
   readonly jwtKeys: readonly string[] = [];
 }
@@ -19,15 +27,21 @@ interface Findings {
 export function gatherCredentials(settings: Settings, findings: Findings): Credentials {
   const { api, storageProxy, secrets } = settings;
   const managerSecrets = unique([
-    api.manager.secret,
-    ...secrets.managerSecrets,
+    ...labelled(
+      'api.manager.secret',
+      [api.manager.secret].flatMap((secret) => secret ?? []),
+    ),
+    ...labelled('secrets.manager-secrets', secrets.managerSecrets),
     ...readSecrets(secrets.managerSecretFiles, ['secrets', 'manager-secret-files'], findings),
   ]);
   const jwtKeys = unique([
-    storageProxy.secret,
-    ...secrets.jwtKeys,
+    ...labelled(
+      'storage-proxy.secret',
+      [storageProxy.secret].flatMap((secret) => secret ?? []),
+    ),
+    ...labelled('secrets.jwt-keys', secrets.jwtKeys),
     ...readSecrets(secrets.jwtKeyFiles, ['secrets', 'jwt-key-files'], findings),
-  ]);
+  ]).map(({ value }) => value);
   if (findings.problems.length === 0) {
     requireOne(managerSecrets, 'api.manager.secret', 'secrets.manager-secret', findings);
     requireOne(jwtKeys, 'storage-proxy.secret', 'secrets.jwt-key', findings);
@@ -35,16 +49,31 @@ export function gatherCredentials(settings: Settings, findings: Findings): Crede
   return Object.assign(new Credentials(), { managerSecrets, jwtKeys });
 }
 
-function unique(values: readonly (string | undefined)[]): string[] {
-  return [...new Set(values.filter((value) => value !== undefined))];
+/** One keeps the plain name; several are numbered from 1. */
+function labelled(key: string, values: readonly string[]): LabelledSecret[] {
+  return values.map((value, index) => ({
+    label: values.length === 1 ? key : `${key}#${index + 1}`,
+    value,
+  }));
 }
 
-function requireOne(values: readonly string[], key: string, other: string, found: Findings): void {
+/** The first of equal ones stays. */
+function unique(secrets: readonly LabelledSecret[]): LabelledSecret[] {
+  return secrets.filter(
+    ({ value }, index) => secrets.findIndex((other) => other.value === value) === index,
+  );
+}
+
+function requireOne(values: readonly unknown[], key: string, other: string, found: Findings): void {
   if (values.length > 0) return;
   found.problems.push(`${key}: missing; set it, or ${other}s, or ${other}-files`);
 }
 
-function readSecrets(files: readonly string[], path: readonly string[], found: Findings): string[] {
+function readSecrets(
+  files: readonly string[],
+  path: readonly string[],
+  found: Findings,
+): LabelledSecret[] {
   const key = formatKeyPath(path);
   return files.flatMap((file) => {
     try {
@@ -52,7 +81,7 @@ function readSecrets(files: readonly string[], path: readonly string[], found: F
         found.warnings.push(`${key}: ${file} can be read by others than its owner; chmod 600`);
       }
       const secret = readFileSync(file, 'utf8').replace(/\r?\n$/, '');
-      if (secret !== '') return [secret];
+      if (secret !== '') return [{ label: basename(file), value: secret }];
       found.problems.push(`${key}: ${file} is empty`);
     } catch (error) {
       found.problems.push(`${key}: cannot read ${file}: ${reasonOf(error)}`);

@@ -16,6 +16,7 @@ export function crossCheck(settings: Settings, findings: Findings): void {
   checkVolumeNames(settings, findings);
   checkVolumePaths(settings, findings);
   checkNumbers(settings, findings);
+  checkAudit(settings, findings);
 }
 
 function checkTls(
@@ -81,6 +82,14 @@ function checkVolumePaths({ volumes }: Settings, { warnings }: Findings): void {
       );
     }
     taken.set(path, name);
+  }
+}
+
+function checkAudit({ audit: { sink, file } }: Settings, { problems, warnings }: Findings): void {
+  if (sink === 'file' && file === undefined) {
+    problems.push('audit.file: missing; audit.sink = "file" needs it');
+  } else if (sink !== 'file' && file !== undefined) {
+    warnings.push(`audit.file: has no effect while audit.sink is "${sink}"`);
   }
 }
 

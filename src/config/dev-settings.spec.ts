@@ -28,7 +28,7 @@ describe('devSettings', () => {
     const first = devSettings(varDir, { env: {} }).settings.credentials;
     const second = devSettings(varDir, { env: {} }).settings.credentials;
     expect(second).toEqual(first);
-    expect(first.jwtKeys[0]).not.toBe(first.managerSecrets[0]);
+    expect(first.jwtKeys[0]).not.toBe(first.managerSecrets[0]?.value);
     const { managerSecret, jwtKey } = devFiles(varDir);
     for (const file of [managerSecret, jwtKey]) {
       expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -45,7 +45,7 @@ describe('devSettings', () => {
     const { settings } = devSettings(makeFolder(), { env });
     expect(settings.api.client.serviceAddr.port).toBe(0);
     expect(settings.storageProxy.numProc).toBe(2);
-    expect(settings.credentials.managerSecrets[0]).toBe('mine');
+    expect(settings.credentials.managerSecrets[0]?.value).toBe('mine');
     const wrong = { STORAGE_PROXY__STORAGE_PROXY__NUM_PROC: 'two' };
     expect(problemsOf(() => devSettings(makeFolder(), { env: wrong }))).toHaveLength(1);
   });

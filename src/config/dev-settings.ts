@@ -36,6 +36,8 @@ export function devSettings(varDir: string, options: ReadingOptions): LoadedSett
       manager: { 'service-addr': '127.0.0.1:6022', 'internal-addr': '127.0.0.1:16023' },
     },
     volume: { local: { backend: 'vfs', path: files.volume } },
+    // Records for machines, between lines for a reader.
+    audit: { sink: 'off' },
     secrets: { 'manager-secret-files': [files.managerSecret], 'jwt-key-files': [files.jwtKey] },
   };
   const { settings, warnings } = buildSettings(tables, files.folder, options);

@@ -30,19 +30,19 @@ describe('the environment', () => {
     [
       'STORAGE_PROXY__API__MANAGER__SECRET',
       '12345',
-      (s) => s.credentials.managerSecrets,
+      (s) => s.credentials.managerSecrets.map(({ value }) => value),
       ['12345'],
     ],
     [
       'STORAGE_PROXY__API__MANAGER__SECRET',
       '"quoted"',
-      (s) => s.credentials.managerSecrets,
+      (s) => s.credentials.managerSecrets.map(({ value }) => value),
       ['quoted'],
     ],
     [
       'STORAGE_PROXY__API__MANAGER__SECRET',
       'two words\nx = 1',
-      (s) => s.credentials.managerSecrets,
+      (s) => s.credentials.managerSecrets.map(({ value }) => value),
       ['two words\nx = 1'],
     ],
     [

@@ -56,7 +56,7 @@ describe('existing files', () => {
         { name: 'archive', path: join(FIXTURES, 'volumes/archive'), fsprefix: 'exports/archive' },
       ],
       credentials: {
-        managerSecrets: ['legacy-manager-secret'],
+        managerSecrets: [{ label: 'api.manager.secret', value: 'legacy-manager-secret' }],
         jwtKeys: ['legacy-token-secret'],
       },
       logging: { level: 'WARNING', console: { colored: true } },
@@ -345,12 +345,17 @@ describe('secrets', () => {
   it('come from the file, from lists and from files, without repeats; the first token key signs', () => {
     const folder = makeFolder();
     writeFileSync(join(folder, 'key'), 'key-from-file\n', { mode: 0o600 });
+    writeFileSync(join(folder, 'next'), 'new\n', { mode: 0o600 });
     const toml = minimalWith(
-      '[secrets]\nmanager-secrets = ["old", "manager-secret"]\njwt-keys = "older"\njwt-key-files = ["key"]\n',
+      '[secrets]\nmanager-secrets = ["old", "manager-secret"]\nmanager-secret-files = ["next"]\njwt-keys = "older"\njwt-key-files = ["key"]\n',
     );
     const { settings, warnings } = loadToml(toml, { folder });
     expect(settings.credentials).toEqual({
-      managerSecrets: ['manager-secret', 'old'],
+      managerSecrets: [
+        { label: 'api.manager.secret', value: 'manager-secret' },
+        { label: 'secrets.manager-secrets#1', value: 'old' },
+        { label: 'next', value: 'new' },
+      ],
       jwtKeys: ['token-secret', 'older', 'key-from-file'],
     });
     expect(warnings).toEqual([]);

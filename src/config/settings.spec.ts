@@ -33,7 +33,7 @@ describe('redacted settings', () => {
   it('hold no secret', () => {
     for (const secret of [
       ...settings.credentials.jwtKeys,
-      ...settings.credentials.managerSecrets,
+      ...settings.credentials.managerSecrets.map(({ value }) => value),
     ]) {
       expect(text).not.toContain(secret);
     }

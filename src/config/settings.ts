@@ -10,8 +10,10 @@ import { anything, isTable } from '../grammar/section/value-type.js';
 import { Credentials } from './credentials.js';
 import { ApiSection } from './sections/api.section.js';
 import { ArtifactRegistrySection, ArtifactStorageSection } from './sections/artifact.section.js';
+import { AuditSection } from './sections/audit.section.js';
 import { DebugSection, LoggingSection } from './sections/logging.section.js';
-import { HealthSection, JobsSection, LimitsSection } from './sections/operations.section.js';
+import { LimitsSection } from './sections/limits.section.js';
+import { HealthSection, JobsSection } from './sections/operations.section.js';
 import { PlaneSection } from './sections/plane.section.js';
 import { SecretsSection, SecuritySection } from './sections/secrets.section.js';
 import { ServerSection } from './sections/server.section.js';
@@ -75,7 +77,7 @@ export class Settings {
 
   @Table(
     'limits',
-    'What keeps one sick volume or one request from harming the others.',
+    'What keeps one sick volume, one client or one request from harming the others. Counts are those of one worker.',
     LimitsSection,
   )
   readonly limits!: LimitsSection;
@@ -89,6 +91,9 @@ export class Settings {
 
   @Table('security', 'What tokens may reach.', SecuritySection)
   readonly security!: SecuritySection;
+
+  @Table('audit', 'Who changed what.', AuditSection)
+  readonly audit!: AuditSection;
 
   @Table('etcd', "The original's way to its Valkey.", EtcdSection, { unused: true })
   readonly etcd?: never;

@@ -11,6 +11,8 @@ export type ErrorSubject =
 export type ErrorReason =
   | 'body-malformed'
   | 'body-not-allowed'
+  | 'body-late'
+  | 'overloaded'
   | 'auth-missing'
   | 'auth-invalid'
   | 'token-undecodable'

@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { StorageError } from '../errors/storage-error.js';
+import { isStorageError, StorageError } from '../errors/storage-error.js';
+import { countLimitReached } from '../observability/metrics.js';
+import { inviteBody } from './expectation.js';
 import type { BodyMode } from './fastify-types.js';
+import type { HttpLimits } from './limits/http-limits.js';
+import type { Plane } from './operations.js';
 import { parseShallowJson } from './shallow-json.js';
 
-/** Largest JSON body unless configured, as in the reference. */
-const DEFAULT_LIMIT_BYTES = 1024 * 1024;
 /** How much of an oversize body is read and thrown away, so that the client is there for the answer. */
 const DISCARD_FACTOR = 16;
 
@@ -15,14 +17,22 @@ const DISCARD_FACTOR = 16;
  */
 export function installBodyParsing(
   fastify: FastifyInstance,
-  limitBytes = DEFAULT_LIMIT_BYTES,
+  plane: Plane,
+  limits: HttpLimits,
 ): void {
   // GET is bodyless to Fastify, but managers send JSON bodies with it.
   fastify.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
     const { body: mode } = request.routeOptions.config;
-    return mode === 'stream' ? payload : parseBody(await readBody(payload, limitBytes), mode);
+    if (mode === 'stream') return payload;
+    inviteBody(request.raw);
+    try {
+      return parseBody(await readBody(payload, limits), mode);
+    } catch (error) {
+      if (isLate(error)) countLimitReached(plane, 'json-body-timeout');
+      throw error;
+    }
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
     forgiveContentType(request);
@@ -45,7 +55,19 @@ function forgiveContentType(request: FastifyRequest): void {
  * Gathers the body. Not `for await`: leaving such a loop destroys the request, and with it the socket
  * that the 413 has to go out on.
  */
-function readBody(payload: Readable, limitBytes: number): Promise<Buffer> {
+async function readBody(payload: Readable, limits: HttpLimits): Promise<Buffer> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(tooLate(limits.jsonBodyTimeoutMs)), limits.jsonBodyTimeoutMs);
+  });
+  try {
+    return await Promise.race([gather(payload, limits.jsonBodyBytes), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function gather(payload: Readable, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
@@ -60,6 +82,18 @@ function readBody(payload: Readable, limitBytes: number): Promise<Buffer> {
     });
     payload.once('error', reject);
   });
+}
+
+function tooLate(timeoutMs: number): StorageError {
+  return new StorageError(
+    'INVALID_ARGUMENT',
+    `The request body did not arrive within ${timeoutMs / 1000} s`,
+    { subject: 'request', reason: 'body-late', headers: { connection: 'close' } },
+  );
+}
+
+function isLate(error: unknown): boolean {
+  return isStorageError(error) && error.details.reason === 'body-late';
 }
 
 function tooLarge(limitBytes: number): StorageError {

@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http';
 import { StorageError } from '../errors/storage-error.js';
 import { loggerFor } from '../observability/logger.js';
 import { toProblem } from './problem.js';
+import { SECURITY_HEADER_LINES } from './security-headers.js';
 
 const log = loggerFor('http');
 
@@ -24,7 +25,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n` +
       'Content-Type: application/problem+json; charset=utf-8\r\n' +
-      `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
+      `${SECURITY_HEADER_LINES}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
 }
 

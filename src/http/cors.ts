@@ -11,7 +11,7 @@ const UPLOAD_CORS_HEADERS: Readonly<Record<string, string>> = {
   'access-control-allow-headers':
     'Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, Content-Type',
   'access-control-expose-headers':
-    'Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, Content-Type, Location',
+    'Tus-Resumable, Upload-Length, Upload-Metadata, Upload-Offset, Content-Type, Location, Upload-Expires',
   'access-control-allow-methods': '*',
 };
 

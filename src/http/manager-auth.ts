@@ -1,6 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
+import { countAuthFailure } from '../observability/metrics.js';
+import type { AuthFailures } from './limits/auth-failures.js';
+import { refuseUntil } from './limits/rate-limited.js';
 import { operationSpec } from './operations.js';
 import './fastify-types.js';
 
@@ -18,8 +21,12 @@ export interface ManagerSecret {
  * learns nothing about paths; operations marked `open` need no secret.
  *
  * @param secrets asked for at every request, since they may be reloaded
+ * @param failures who guesses too often is answered 429 without a look at what it offers
  */
-export function managerAuth(secrets: () => readonly ManagerSecret[]): onRequestHookHandler {
+export function managerAuth(
+  secrets: () => readonly ManagerSecret[],
+  failures?: AuthFailures,
+): onRequestHookHandler {
   return (request, _reply, done) => {
     const { operation } = request.routeOptions.config;
     if (operation !== undefined && operationSpec(operation).open) {
@@ -31,12 +38,21 @@ export function managerAuth(secrets: () => readonly ManagerSecret[]): onRequestH
       done(refused('auth-missing', 'Missing auth token'));
       return;
     }
+    const { ip, storageContext } = request;
+    const retryAfter = failures?.retryAfter(ip);
+    if (retryAfter !== undefined) {
+      done(refuseUntil(storageContext.plane, retryAfter));
+      return;
+    }
     const match = matchingSecret(given, secrets());
     if (match === undefined) {
+      countAuthFailure(storageContext.plane);
+      failures?.failed(ip);
       done(refused('auth-invalid', 'Invalid auth token'));
       return;
     }
-    request.storageContext.principal = match.label;
+    failures?.succeeded(ip);
+    storageContext.principal = `secret:${match.label}`;
     done();
   };
 }

@@ -67,10 +67,13 @@ function problemKeysOf(route: RouteFacts): Set<ProblemKey> {
   if (route.parameters.length > 0) keys.add('INVALID_ARGUMENT/request');
   if (route.takesBody) {
     keys.add('INVALID_ARGUMENT/request/body-malformed').add('TOO_LARGE/request');
+    keys.add('INVALID_ARGUMENT/request/body-late');
   }
   if (!open) {
     keys.add('UNAUTHENTICATED/request/auth-missing').add('UNAUTHENTICATED/request/auth-invalid');
+    keys.add('RATE_LIMITED/request');
   }
+  keys.add('UNAVAILABLE/request/overloaded');
   fails.forEach((key) => keys.add(key));
   return keys.add('INTERNAL');
 }

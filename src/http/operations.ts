@@ -57,13 +57,15 @@ const VOLUME = ['NOT_FOUND/volume', 'UNAVAILABLE/volume'] as const;
 const VFOLDER = [...VOLUME, 'NOT_FOUND/vfolder'] as const;
 const ENTRY = [...VFOLDER, 'OUTSIDE_VFOLDER/entry', 'PERMISSION_DENIED/entry'] as const;
 const WRITE = ['QUOTA_EXCEEDED/entry', 'NO_SPACE/entry'] as const;
-const TOKEN = ['UNAUTHENTICATED/token', 'TOKEN_EXPIRED/token'] as const;
+const TOKEN = ['UNAUTHENTICATED/token', 'TOKEN_EXPIRED/token', 'RATE_LIMITED/request'] as const;
+const TRANSFER = ['RATE_LIMITED/token'] as const;
 const UPLOAD = [...TOKEN, ...VOLUME, 'NOT_FOUND/upload'] as const;
 const ARCHIVE = [
   'UNAUTHENTICATED/token/token-undecodable',
   'UNAUTHENTICATED/token/token-claims',
   'UNAUTHENTICATED/token/token-signature',
   'TOKEN_EXPIRED/token',
+  'RATE_LIMITED/request',
   ...VFOLDER,
   'NOT_FOUND/entry',
   'OUTSIDE_VFOLDER/entry',
@@ -182,6 +184,7 @@ export const OPERATIONS = {
     'download',
     'read',
     ...TOKEN,
+    ...TRANSFER,
     ...VFOLDER,
     'NOT_FOUND/entry',
     'IS_A_DIRECTORY/entry',
@@ -196,7 +199,7 @@ export const OPERATIONS = {
     'IS_A_DIRECTORY/entry',
     'PRECONDITION_FAILED',
   ),
-  'download-archive': client('download-archive', 'read', ...ARCHIVE),
+  'download-archive': client('download-archive', 'read', ...ARCHIVE, ...TRANSFER),
   'download-archive.head': client('download-archive', 'read', ...ARCHIVE),
   'upload.options': client('upload', 'read'),
   'upload.head': client('upload', 'read', ...UPLOAD),

@@ -233,7 +233,10 @@ describe('parameters', () => {
   });
 
   it('takes the limit that is configured', async () => {
-    const { app } = await createPlaneApp(TestModule, { plane: 'manager', jsonBodyLimitBytes: 100 });
+    const { app } = await createPlaneApp(TestModule, {
+      plane: 'manager',
+      limits: { jsonBodyBytes: 100 },
+    });
     await app.listen(0, '127.0.0.1');
     const answer = await fetch(`${await app.getUrl()}/folder/create`, {
       method: 'POST',

@@ -6,18 +6,18 @@ import { NestLogger } from '../observability/nest-logger.js';
 import { installBodyParsing } from './body-parsing.js';
 import { answerClientError } from './client-error.js';
 import { installDrain, type Drain } from './drain.js';
+import { installExpectation } from './expectation.js';
 import { installKnownPaths } from './known-paths.js';
+import { limitConnections } from './limits/connections.js';
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from './limits/http-limits.js';
 import type { Plane } from './operations.js';
 import { answerProblem, ProblemFilter } from './problem.filter.js';
 import { installRequestTracking, requestIdOf } from './request-tracking.js';
 import { installSecurityHeaders } from './security-headers.js';
 import { ParametersPipe } from './validation.pipe.js';
 
-/** Room for an 8 KiB token in the query beside ordinary headers. */
-const MAX_HEADER_BYTES = 32 * 1024;
-/** Longer than the 15 s for which managers keep idle connections; the reference has 75 s as well. */
-const KEEP_ALIVE_MS = 75_000;
-const HEADERS_TIMEOUT_MS = 60_000;
+/** How often Node looks for connections whose headers are late, as a part of the time they have. */
+const HEADER_CHECKS = 4;
 
 interface TlsOptions {
   /** PEM, with the chain. */
@@ -30,8 +30,7 @@ export interface PlaneOptions {
   readonly tls?: TlsOptions | undefined;
   /** Addresses or CIDR ranges whose `X-Forwarded-*` headers are believed. */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Largest JSON body, bytes; 1 MiB by default. */
-  readonly jsonBodyLimitBytes?: number | undefined;
+  readonly limits?: Partial<HttpLimits> | undefined;
   /** `/prefix` under which a front-end publishes this plane; requests without it are served as well. */
   readonly basePath?: string | undefined;
   /** Run in this order before anything answers, unknown paths included: authentication, CORS. */
@@ -54,15 +53,18 @@ export async function createPlaneApp(
   module: Type<unknown> | DynamicModule,
   options: PlaneOptions,
 ): Promise<PlaneApp> {
-  const adapter = new FastifyAdapter(serverOptions(options));
+  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
+  const adapter = new FastifyAdapter(serverOptions(options, limits));
   const fastify = adapter.getInstance<FastifyInstance>();
   // A client that closes its half after the request still gets its answer, also when that is sent beside
   // Node's streams. Not in the documentation, but what Node's own server consults.
   Object.assign(fastify.server, { httpAllowHalfOpen: true });
-  installRequestTracking(fastify, options.plane);
   installSecurityHeaders(fastify, options.tls !== undefined);
+  installExpectation(fastify);
+  installRequestTracking(fastify, options.plane);
+  limitConnections(fastify, options.plane, limits.connections);
   const drain = installDrain(fastify);
-  installBodyParsing(fastify, options.jsonBodyLimitBytes);
+  installBodyParsing(fastify, options.plane, limits);
   for (const hook of options.onRequest ?? []) fastify.addHook('onRequest', hook);
   installKnownPaths(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module as Type<unknown>, adapter, {
@@ -78,18 +80,19 @@ export async function createPlaneApp(
 /** What the adapter's constructor takes; the package does not export the name. */
 type AdapterOptions = Exclude<ConstructorParameters<typeof FastifyAdapter>[0], undefined>;
 
-function serverOptions(options: PlaneOptions): AdapterOptions {
+function serverOptions(options: PlaneOptions, limits: HttpLimits): AdapterOptions {
   const { tls, trustedProxies = [], basePath } = options;
   const http = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headerTimeoutMs,
+    connectionsCheckingInterval: Math.ceil(limits.headerTimeoutMs / HEADER_CHECKS),
   };
   return {
     // Nest middleware is not used; without it each request saves a hook.
     skipMiddie: true,
     logger: false,
     exposeHeadRoutes: false,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveTimeout: limits.keepAliveMs,
     // A PATCH or an archive may last for hours.
     requestTimeout: 0,
     connectionTimeout: 0,
@@ -101,7 +104,16 @@ function serverOptions(options: PlaneOptions): AdapterOptions {
     frameworkErrors: (error, request, reply) =>
       answerProblem(error, request as unknown as FastifyRequest, reply as unknown as FastifyReply),
     ...(basePath ? { rewriteUrl: basePathStripper(basePath) } : {}),
-    ...(tls ? { https: { ...http, cert: tls.cert, key: tls.key } } : { http }),
+    ...(tls
+      ? {
+          https: {
+            ...http,
+            cert: tls.cert,
+            key: tls.key,
+            handshakeTimeout: limits.headerTimeoutMs,
+          },
+        }
+      : { http }),
   };
 }
 

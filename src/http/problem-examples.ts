@@ -32,6 +32,10 @@ const MESSAGES: Readonly<Partial<Record<ProblemKey, string>>> = {
   'INVALID_ARGUMENT/upload/offset-header':
     'Missing required Upload-Offset header for TUS PATCH request',
   'TOO_LARGE/request': 'Maximum request body size 1048576 exceeded.',
+  'INVALID_ARGUMENT/request/body-late': 'The request body did not arrive within 30 s',
+  'UNAVAILABLE/request/overloaded': 'All 8192 connections are at work',
+  'RATE_LIMITED/request': 'Too many failed authentications from this address',
+  'RATE_LIMITED/token': 'All 16 transfers that a token may have at a time are under way',
 };
 
 const DETAILS: Readonly<Partial<Record<ProblemKey, ErrorDetails>>> = {

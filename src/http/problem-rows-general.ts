@@ -107,6 +107,12 @@ export const GENERAL_ROWS = {
     'Malformed request (request body should be empty)',
     'vfolder_parsing_bad-request',
   ),
+  'INVALID_ARGUMENT/request/body-late': row(
+    408,
+    'storage/request/timeout',
+    'Request Timeout',
+    'api_parsing_timeout',
+  ),
   'INVALID_ARGUMENT/entry': row(400, ...PARAMS, 'vfolder_{verb}_invalid-parameters'),
   'INVALID_ARGUMENT/volume/metadata': row(
     400,
@@ -233,6 +239,13 @@ export const GENERAL_ROWS = {
     'storage-proxy_setup_not-ready',
     { retryAfterSeconds: 5 },
   ),
+  'UNAVAILABLE/request/overloaded': row(
+    503,
+    'storage/overloaded',
+    'Overloaded',
+    'storage-proxy_request_unavailable',
+    { retryAfterSeconds: 5 },
+  ),
 
   UNAUTHENTICATED: row(403, 'storage/forbidden', 'Forbidden', 'storage-proxy_auth_forbidden'),
   'UNAUTHENTICATED/request/auth-missing': row(
@@ -271,6 +284,13 @@ export const GENERAL_ROWS = {
     'Too Many Requests',
     'storage-proxy_auth_unavailable',
     { retryAfterSeconds: 10 },
+  ),
+  'RATE_LIMITED/token': row(
+    429,
+    'storage/rate-limited',
+    'Too Many Transfers',
+    'storage-proxy_request_unavailable',
+    { retryAfterSeconds: 5 },
   ),
 
   INTERNAL: row(

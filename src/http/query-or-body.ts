@@ -2,6 +2,7 @@ import { createParamDecorator, type ExecutionContext, type Type } from '@nestjs/
 import { ApiBody } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
+import { subjectOf } from './audit.js';
 import { memberKinds, type MemberKind } from './member-kinds.js';
 import { parseShallowJson } from './shallow-json.js';
 
@@ -62,7 +63,10 @@ function invalid(data: unknown): StorageError {
 const MergedParameters = createParamDecorator(
   (type: Type<unknown> | undefined, context: ExecutionContext) => {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    return mergeParameters(request.query as object as never, request.body, memberKinds(type));
+    const { query, body, storageContext } = request;
+    const merged = mergeParameters(query as object as never, body, memberKinds(type));
+    storageContext.subject = subjectOf(merged);
+    return merged;
   },
 );
 

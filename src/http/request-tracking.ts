@@ -6,6 +6,7 @@ import { loggerFor } from '../observability/logger.js';
 import { observeRequest } from '../observability/metrics.js';
 import { redact } from '../observability/redact.js';
 import { runInRequest, type RequestContext } from '../observability/request-context.js';
+import { auditRequest } from './audit.js';
 import type { Plane } from './operations.js';
 import { onResponseEnd } from './response-end.js';
 import './fastify-types.js';
@@ -72,7 +73,8 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
     errorCode,
     seconds: totals.seconds,
   });
-  const quiet = operation !== undefined && PROBES.has(operation);
+  auditRequest(request.storageContext, { statusCode, aborted, seconds: totals.seconds });
+  const quiet = (operation !== undefined && PROBES.has(operation)) || statusCode === 429;
   log[quiet ? 'debug' : 'info']('Request served', {
     method: request.method,
     url: redact(request.originalUrl),
@@ -88,7 +90,7 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
   });
 }
 
-/** Orchestrators ask these every few seconds; at `info` they would drown everything else. */
+/** Orchestrators ask these every few seconds; at `info` they would drown everything else, as would a flood (429). */
 const PROBES: ReadonlySet<string> = new Set([
   'status.read',
   'health.read',

@@ -25,9 +25,21 @@ export class ParametersPipe implements PipeTransform {
 
   transform(value: unknown, metadata: ArgumentMetadata): unknown {
     const { metatype } = metadata;
+    if (metadata.type === 'query') refuseInherited(value);
     const ignoreExtras = metatype !== undefined && Reflect.hasMetadata(EXTRAS, metatype);
     return (ignoreExtras ? this.lenient : this.strict).transform(value, metadata);
   }
+}
+
+/** class-transformer drops such names silently, before anybody can call them unknown. */
+function refuseInherited(query: unknown): void {
+  const names = Object.keys(query as object).filter((name) => name in Object.prototype);
+  if (names.length === 0) return;
+  const data = Object.fromEntries(names.map((name) => [name, `${name} is not allowed key`]));
+  throw new StorageError('INVALID_ARGUMENT', `Invalid API parameters: ${sentence(data)}`, {
+    subject: 'request',
+    data,
+  });
 }
 
 const OPTIONS: ValidationPipeOptions = {

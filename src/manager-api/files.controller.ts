@@ -9,6 +9,7 @@ import {
 import type { FastifyReply } from 'fastify';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
+import { noteForAudit } from '../observability/request-context.js';
 import { VolumeService } from '../volume/volume.service.js';
 import {
   DeleteFilesDto,
@@ -122,6 +123,8 @@ export class FilesController {
   async deleteAsync(
     @Parameters() { ref, relpaths, recursive }: DeleteFilesDto,
   ): Promise<JobStartedDto> {
-    return { bgtask_id: await this.volumes.files.deleteAsync(ref, relpaths, recursive) };
+    const job = await this.volumes.files.deleteAsync(ref, relpaths, recursive);
+    noteForAudit({ job });
+    return { bgtask_id: job };
   }
 }

@@ -3,6 +3,7 @@ import { ApiAcceptedResponse, ApiNoContentResponse, ApiOkResponse, ApiTags } fro
 import type { FastifyReply } from 'fastify';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
+import { noteForAudit } from '../observability/request-context.js';
 import { VolumeService } from '../volume/volume.service.js';
 import {
   CloneFolderDto,
@@ -133,5 +134,6 @@ function jobStarted(
   job: string | null,
 ): JobStartedDto | undefined {
   void reply.status(job === null ? 204 : status);
+  if (job !== null) noteForAudit({ job });
   return job === null ? undefined : { bgtask_id: job };
 }

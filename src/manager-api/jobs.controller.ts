@@ -4,6 +4,7 @@ import { ApiNoContentResponse, ApiOkResponse, ApiParam, ApiTags } from '@nestjs/
 import { from, map, Observable } from 'rxjs';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
+import { noteForAudit } from '../observability/request-context.js';
 import type { Job } from '../volume/jobs/job.js';
 import { VolumeService } from '../volume/volume.service.js';
 import { EXAMPLE } from './dto/examples.js';
@@ -60,6 +61,7 @@ export class JobsController {
   })
   @ApiNoContentResponse({ description: 'The job stops' })
   async cancel(@Param('id') id: string): Promise<void> {
+    noteForAudit({ job: id });
     await this.volumes.jobs.cancel(id);
   }
 

@@ -3,6 +3,8 @@ import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
+import { noteForAudit } from '../observability/request-context.js';
+import { tokenFingerprint } from '../volume/tokens/token-fingerprint.js';
 import { VolumeService } from '../volume/volume.service.js';
 import {
   ArchiveTokenDto,
@@ -51,7 +53,7 @@ export class TransfersController {
   download(@Parameters() parameters: DownloadTokenDto): TokenDto {
     const { ref, relpath: path, archive, unmanaged_path: unmanagedPath } = parameters;
     this.volumes.registry.get(ref.volume);
-    return { token: this.volumes.tokens.issueDownload({ ref, path, archive, unmanagedPath }) };
+    return issued(this.volumes.tokens.issueDownload({ ref, path, archive, unmanagedPath }));
   }
 
   @Post('archive-download-token')
@@ -68,7 +70,7 @@ export class TransfersController {
   })
   archive(@Parameters() { ref, files, filename }: ArchiveTokenDto): TokenDto {
     this.volumes.registry.get(ref.volume);
-    return { token: this.volumes.tokens.issueArchive({ ref, files, filename }) };
+    return issued(this.volumes.tokens.issueArchive({ ref, files, filename }));
   }
 
   @Post('upload')
@@ -85,6 +87,12 @@ export class TransfersController {
   })
   async upload(@Parameters() { ref, relpath: path, size }: UploadTokenDto): Promise<TokenDto> {
     const session = await this.volumes.uploads.create(ref, path, size);
-    return { token: this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session }) };
+    return issued(this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session }));
   }
+}
+
+/** What is done with the token carries the same fingerprint in the audit trail. */
+function issued(token: string): TokenDto {
+  noteForAudit({ issuedToken: tokenFingerprint(token) });
+  return { token };
 }

@@ -80,6 +80,30 @@ const workerRestarts = new Counter({
   help: 'Workers that ended unexpectedly and were replaced',
   registers: [registry],
 });
+const connections = new Gauge({
+  name: 'backendai_storage_connections',
+  help: 'Open connections of clients',
+  labelNames: ['plane'] as const,
+  registers: [registry],
+});
+const limitsReached = new Counter({
+  name: 'backendai_storage_limit_reached_total',
+  help: 'Requests and connections that were refused, cut off or made to wait by one of [limits]',
+  labelNames: ['plane', 'limit'] as const,
+  registers: [registry],
+});
+const authFailures = new Counter({
+  name: 'backendai_storage_auth_failures_total',
+  help: 'Requests with a wrong secret or a forged token',
+  labelNames: ['plane'] as const,
+  registers: [registry],
+});
+const auditRecords = new Counter({
+  name: 'backendai_storage_audit_records_total',
+  help: 'Audit records by what became of them',
+  labelNames: ['outcome'] as const,
+  registers: [registry],
+});
 const volumeHealthy = new Gauge({
   name: 'backendai_storage_volume_healthy',
   help: '1 when the volume answered its last probe and every worker can use it, else 0',
@@ -186,6 +210,32 @@ export function setBulkhead(volume: string, inFlight: number, waiting: number): 
 
 export function countBulkheadRefusal(volume: string): void {
   bulkheadRefused.labels(volume).inc();
+}
+
+export function setConnections(plane: string, count: number): void {
+  connections.labels(plane).set(count);
+}
+
+/** What of `[limits]` was reached; few values. */
+export type ReachedLimit =
+  | 'connections'
+  | 'idle-connections'
+  | 'pipelining'
+  | 'json-body-timeout'
+  | 'auth-failures'
+  | 'transfers-per-token'
+  | 'transfers-per-volume';
+
+export function countLimitReached(plane: string, limit: ReachedLimit): void {
+  limitsReached.labels(plane, limit).inc();
+}
+
+export function countAudit(outcome: 'written' | 'lost', records: number): void {
+  auditRecords.labels(outcome).inc(records);
+}
+
+export function countAuthFailure(plane: string): void {
+  authFailures.labels(plane).inc();
 }
 
 /** For the primary. */

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { AuditSubject } from './audit/audit-record.js';
 
 /** What is known about the request that the current code runs for. */
 export interface RequestContext {
@@ -8,8 +9,10 @@ export interface RequestContext {
   readonly peer: string;
   /** Name of the operation, once a route has matched. */
   operation?: string;
-  /** Label of the manager secret that let the request in, for audit. */
+  /** Who asks: `secret:<label>` or `token:<fingerprint>`, once that is known. */
   principal?: string;
+  /** What it is about, for the audit trail. */
+  subject?: AuditSubject;
   /** `error_code` of the answer, when it is an error. */
   errorCode?: string;
   /** Bytes written to the client's socket behind Node's back (`sendfile`). */
@@ -26,4 +29,10 @@ export function runInRequest<T>(context: RequestContext, work: () => T): T {
 /** The current request, or `undefined` in background work. */
 export function currentRequest(): RequestContext | undefined {
   return storage.getStore();
+}
+
+/** Adds to what the audit trail will say of the current request; without effect elsewhere. */
+export function noteForAudit(subject: AuditSubject): void {
+  const request = currentRequest();
+  if (request) request.subject = { ...request.subject, ...subject };
 }

@@ -145,6 +145,6 @@ function forgetMissing(before: Settings, after: Settings): void {
 /** @throws Error when certificates cannot be used */
 function updateFrom(settings: Settings): WorkerUpdate {
   const { managerSecrets, jwtKeys } = settings.credentials;
-  protectSecrets([...managerSecrets, ...jwtKeys]);
+  protectSecrets([...managerSecrets.map(({ value }) => value), ...jwtKeys]);
   return { settings: settingsToJson(settings), tls: readTlsMaterial(settings) };
 }

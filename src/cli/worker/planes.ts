@@ -9,12 +9,14 @@ import { HealthModule, type HealthSources } from '../../health/health.module.js'
 import { clientCors } from '../../http/cors.js';
 import { installDocs } from '../../http/docs-page.js';
 import { managerAuth, type ManagerSecret } from '../../http/manager-auth.js';
+import { AuthFailures } from '../../http/limits/auth-failures.js';
 import { createPlaneApp, type PlaneApp } from '../../http/plane-app.js';
 import { ManagerApiModule } from '../../manager-api/manager-api.module.js';
 import { loggerFor } from '../../observability/logger.js';
 import type { VolumeService } from '../../volume/volume.service.js';
 import { buildPlaneDocument, PLANE_TITLES } from '../plane-documents.js';
 import type { TlsMaterial, WorkerBrief } from '../ipc/protocol.js';
+import { authLimits, httpLimits, transferLimits } from './plane-limits.js';
 import { listenAddress } from './bind-address.js';
 import type { Drainable } from './drain.js';
 
@@ -32,7 +34,7 @@ class PlaneModule {
 export interface PlaneSources extends HealthSources {
   readonly volumes: VolumeService;
   /** Asked at every request, since they may be reloaded. */
-  readonly managerSecrets: () => readonly string[];
+  readonly managerSecrets: () => readonly ManagerSecret[];
 }
 
 type PlaneName = 'client' | 'manager' | 'internal';
@@ -45,9 +47,12 @@ export async function createPlanes(
 ): Promise<Record<PlaneName, PlaneApp>> {
   const { clientPlane, managerPlane } = settings;
   const { trustedProxies } = settings.server;
-  const client = await createPlaneApp(PlaneModule.of(ClientApiModule.forRoot(sources)), {
+  const limits = httpLimits(settings.limits);
+  const clientModule = ClientApiModule.forRoot(sources, transferLimits(settings));
+  const client = await createPlaneApp(PlaneModule.of(clientModule), {
     plane: 'client',
     trustedProxies,
+    limits,
     basePath: clientPlane.basePath,
     onRequest: [clientCors(CLIENT_PLANE_CORS)],
     ...(tls.client && { tls: tls.client }),
@@ -59,19 +64,14 @@ export async function createPlanes(
   const manager = await createPlaneApp(managerModule, {
     plane: 'manager',
     trustedProxies,
-    jsonBodyLimitBytes: settings.limits.jsonBodySizeBytes,
+    limits,
     basePath: managerPlane.basePath,
-    onRequest: [managerAuth(() => labelled(sources.managerSecrets()))],
+    onRequest: [managerAuth(sources.managerSecrets, new AuthFailures(authLimits(settings.limits)))],
     ...(tls.manager && { tls: tls.manager }),
   });
   const internalModule = PlaneModule.of(HealthModule.forRoot(sources, { metrics: true }));
-  const internal = await createPlaneApp(internalModule, { plane: 'internal' });
+  const internal = await createPlaneApp(internalModule, { plane: 'internal', limits });
   return { client, manager, internal };
-}
-
-/** Logs tell secrets apart by their place in the configuration, never by value. */
-function labelled(values: readonly string[]): ManagerSecret[] {
-  return values.map((value, index) => ({ label: `manager-secret-${index + 1}`, value }));
 }
 
 /** The listeners of a worker. */

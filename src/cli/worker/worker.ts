@@ -1,5 +1,12 @@
+import type { LabelledSecret } from '../../config/credentials.js';
 import { settingsFromJson, type Settings } from '../../config/settings.js';
 import { ServingState } from '../../health/serving-state.js';
+import {
+  configureAudit,
+  flushAudit,
+  flushAuditNow,
+  reopenAudit,
+} from '../../observability/audit/audit.js';
 import { loggerFor, setLogLevel } from '../../observability/logger.js';
 import { collectProcessMetrics, snapshotMetrics } from '../../observability/metrics.js';
 import { protectSecrets } from '../../observability/redact.js';
@@ -22,6 +29,8 @@ const BRIEF_DEADLINE_MS = 30_000;
 const OPEN_PATIENCE_MS = 3_000;
 /** For closing volumes and stopping jobs; what takes longer is resumed by the next start. */
 const CLOSE_DEADLINE_MS = 2_000;
+/** For the last records; a sink that takes longer has filled up. */
+const AUDIT_DEADLINE_MS = 1_000;
 
 /**
  * One of the processes that do the work: a core with the volumes, and three listeners over it. Lives as the
@@ -36,7 +45,7 @@ export class Worker {
   #planes: Planes | undefined;
   /** The last update that came before the worker was ready for it. */
   #update: WorkerUpdate | undefined;
-  #managerSecrets: readonly string[] = [];
+  #managerSecrets: readonly LabelledSecret[] = [];
   #ending = false;
 
   start(): void {
@@ -87,7 +96,7 @@ export class Worker {
   }
 
   private useSecrets({ credentials: { managerSecrets, jwtKeys } }: Settings): void {
-    protectSecrets([...managerSecrets, ...jwtKeys]);
+    protectSecrets([...managerSecrets.map(({ value }) => value), ...jwtKeys]);
     this.#managerSecrets = managerSecrets;
   }
 
@@ -97,6 +106,7 @@ export class Worker {
     if (!this.#core || !this.#planes) return;
     const settings = settingsFromJson(update.settings);
     setLogLevel(pinoLevel(settings));
+    void reopenAudit();
     this.useSecrets(settings);
     this.#planes.renewTls(update.tls);
     this.#core.reload(settings).catch((error: unknown) => {
@@ -121,11 +131,13 @@ export class Worker {
   private async close(): Promise<void> {
     this.#ending = true;
     await this.#core?.close(CLOSE_DEADLINE_MS);
+    await flushAudit(AUDIT_DEADLINE_MS);
     endNow();
   }
 
   private fail(error: unknown): void {
     log.fatal('Worker cannot go on', { err: error });
+    flushAuditNow();
     const reason = error instanceof Error ? error.message : String(error);
     // The notice is written before the process is gone: the pipe's writes are synchronous on Linux.
     this.#primary.tell('failed', { reason });
@@ -137,5 +149,16 @@ function prepareProcess({ worker }: WorkerBrief, settings: Settings): void {
   process.title = `storage-proxy: worker ${worker}`;
   process.umask(Number.parseInt(settings.server.umask, 8));
   configureLoggingFrom(settings, { worker });
+  beginAudit(worker, settings);
   collectProcessMetrics();
+}
+
+/** @throws Error naming the key when the file cannot be opened */
+function beginAudit(worker: number, { audit: { sink, file, reads } }: Settings): void {
+  try {
+    configureAudit({ sink, file, reads, worker });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`audit.file: cannot be opened by the workers: ${reason}`, { cause });
+  }
 }

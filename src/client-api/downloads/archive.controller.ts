@@ -1,17 +1,24 @@
-import { Controller, Get, Head, Query, Res } from '@nestjs/common';
+import { Controller, Get, Head, Query, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
 import { responseTurn } from '../../volume/downloads/response-body.js';
 import { VolumeService } from '../../volume/volume.service.js';
+import { noteForAudit } from '../../observability/request-context.js';
 import { ArchiveQueryDto } from '../dto/archive-query.dto.js';
+import { TokenGate } from '../limits/token-gate.js';
+import { TransferSlots } from '../limits/transfer-slots.js';
 import { sendArchive } from './send-archive.js';
 
 /** Downloads of several files and directories in one ZIP. The token lists them. */
 @ApiTags('downloads')
 @Controller('download-archive')
 export class ArchiveController {
-  constructor(private readonly volumes: VolumeService) {}
+  constructor(
+    private readonly volumes: VolumeService,
+    private readonly gate: TokenGate,
+    private readonly slots: TransferSlots,
+  ) {}
 
   @Get()
   @Operation('download-archive', {
@@ -23,8 +30,12 @@ export class ArchiveController {
     description: 'The archive, made while it is sent',
     content: { 'application/zip': { schema: { type: 'string', format: 'binary' } } },
   })
-  async get(@Query() query: ArchiveQueryDto, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer('GET', query, reply);
+  async get(
+    @Query() query: ArchiveQueryDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.answer('GET', query, request, reply);
   }
 
   @Head()
@@ -34,22 +45,34 @@ export class ArchiveController {
       'Checks the token and that everything it lists exists. Nothing is read. Fails as GET does; an error has no body.',
   })
   @ApiOkResponse({ description: 'The headers of the archive' })
-  async head(@Query() query: ArchiveQueryDto, @Res() reply: FastifyReply): Promise<void> {
-    await this.answer('HEAD', query, reply);
+  async head(
+    @Query() query: ArchiveQueryDto,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    await this.answer('HEAD', query, request, reply);
   }
 
   private async answer(
     method: 'GET' | 'HEAD',
     query: ArchiveQueryDto,
+    request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
     await responseTurn(reply.raw);
-    const grant = this.volumes.tokens.verifyArchive(query.token);
-    const archive = await this.volumes.archives.open(grant);
+    const { tokens, archives } = this.volumes;
+    const grant = this.gate.admit(request, query.token, (token) => tokens.verifyArchive(token));
+    noteForAudit({ paths: grant.files.map(String) });
+    const leave = this.slots.enter({ volume: grant.ref.volume, token: grant.fingerprint });
     try {
-      await sendArchive(reply, archive, method);
+      const archive = await archives.open(grant);
+      try {
+        await sendArchive(reply, archive, method);
+      } finally {
+        archive.close();
+      }
     } finally {
-      archive.close();
+      leave();
     }
   }
 }

@@ -5,7 +5,10 @@ import { Operation } from '../../http/operation.decorator.js';
 import type { FileDownload } from '../../volume/downloads/file-download.js';
 import { responseTurn } from '../../volume/downloads/response-body.js';
 import { VolumeService } from '../../volume/volume.service.js';
+import { noteForAudit } from '../../observability/request-context.js';
 import { DownloadQueryDto } from '../dto/download-query.dto.js';
+import { TokenGate } from '../limits/token-gate.js';
+import { TransferSlots } from '../limits/transfer-slots.js';
 import { CONTENT, CONTENT_RANGE, fileHeaders } from './download-docs.js';
 import { sendArchive } from './send-archive.js';
 import { reportTransfer } from './transfer-report.js';
@@ -18,7 +21,11 @@ const BINARY = { schema: { type: 'string', format: 'binary' } } as const;
 @ApiTags('downloads')
 @Controller('download')
 export class DownloadController {
-  constructor(private readonly volumes: VolumeService) {}
+  constructor(
+    private readonly volumes: VolumeService,
+    private readonly gate: TokenGate,
+    private readonly slots: TransferSlots,
+  ) {}
 
   @Get()
   @Operation('download', {
@@ -81,16 +88,23 @@ export class DownloadController {
   ): Promise<void> {
     // A client may pipeline any number of requests: each opens its file when it is its turn.
     await responseTurn(reply.raw);
-    const grant = this.volumes.tokens.verifyDownload(query.token);
-    const download = await this.volumes.downloads.open(grant, {
-      directory: query.dst_dir,
-      archive: query.archive || grant.archive,
-    });
+    const { tokens, downloads } = this.volumes;
+    const grant = this.gate.admit(request, query.token, (token) => tokens.verifyDownload(token));
+    noteForAudit({ paths: [grant.path.toString()], details: { dst_dir: query.dst_dir } });
+    const leave = this.slots.enter({ volume: grant.ref.volume, token: grant.fingerprint });
     try {
-      if (download.kind === 'archive') await sendArchive(reply, download, method);
-      else await sendFile(reply, download, request, { method, noCache: query.no_cache });
+      const download = await downloads.open(grant, {
+        directory: query.dst_dir,
+        archive: query.archive || grant.archive,
+      });
+      try {
+        if (download.kind === 'archive') await sendArchive(reply, download, method);
+        else await sendFile(reply, download, request, { method, noCache: query.no_cache });
+      } finally {
+        await download.close();
+      }
     } finally {
-      await download.close();
+      leave();
     }
   }
 }

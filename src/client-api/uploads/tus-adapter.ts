@@ -111,9 +111,16 @@ function offsetOf(header: string | string[] | undefined): string {
   return String(Number(text));
 }
 
-function answerHeaders({ method, request }: TusExchange, given: Headers): Record<string, string> {
+function answerHeaders(
+  { method, request, expiresAt }: TusExchange,
+  given: Headers,
+): Record<string, string> {
   const headers = passed(given);
   headers['cache-control'] = 'no-store';
+  // tus expiration extension: "MUST be included in every PATCH response if the upload is going to expire".
+  if (Number(headers['upload-offset'] ?? 0) < request.sizeBytes) {
+    headers['upload-expires'] = expiresAt.toUTCString();
+  }
   if (method !== 'POST') headers['upload-length'] = String(request.sizeBytes);
   return headers;
 }

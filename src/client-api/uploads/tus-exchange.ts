@@ -12,8 +12,12 @@ export interface TusExchange {
   readonly request: UploadRequest;
   /** The raw request; the library never sees the body. */
   readonly body: Readable;
+  /** Tells a client that waits for it (`Expect: 100-continue`) to send the body. */
+  readonly invite: () => void;
   /** URI reference of the upload: the URL that was asked for. */
   readonly location: string;
+  /** When the token, and with it the upload if it is not finished, expires. */
+  readonly expiresAt: Date;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   /** While the lock is held. */

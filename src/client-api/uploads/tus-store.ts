@@ -29,7 +29,7 @@ export class UploadLocker implements Locker {
 
 /** Shows the library the upload that the exchange holds open, and hands that the raw request body. */
 export class UploadStore extends DataStore {
-  override extensions = ['creation', 'creation-with-upload'];
+  override extensions = ['creation', 'creation-with-upload', 'expiration'];
 
   constructor(private readonly exchanges: TusExchanges) {
     super();
@@ -57,6 +57,7 @@ export class UploadStore extends DataStore {
   override async write(_empty: Readable, _id: string, offset: number): Promise<number> {
     const { upload, current } = this.exchanges;
     if (offset !== upload.offset) throw offsetMismatch(upload.offset, offset);
+    current.invite();
     return upload.receive(current.body);
   }
 }

@@ -35,7 +35,7 @@ const RESPONSE_HEADERS = {
   'Tus-Version': { description: 'Versions that are spoken', schema: text('1.0.0') },
   'Tus-Extension': {
     description: 'Extensions beyond the core',
-    schema: text('creation,creation-with-upload'),
+    schema: text('creation,creation-with-upload,expiration'),
   },
   'Tus-Max-Size': {
     description: 'Largest file accepted, in bytes',
@@ -44,6 +44,11 @@ const RESPONSE_HEADERS = {
   'Upload-Offset': {
     description: 'Bytes that are durable; the next PATCH starts here',
     schema: { ...COUNT, example: LENGTH },
+  },
+  'Upload-Expires': {
+    description:
+      'Until when the upload can be continued: as long as its token. Not when it is finished',
+    schema: text('Mon, 02 Mar 2026 02:03:04 GMT'),
   },
   'Upload-Length': { description: 'Size of the file', schema: { ...COUNT, example: LENGTH } },
   Location: {

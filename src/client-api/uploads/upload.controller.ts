@@ -10,8 +10,12 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
+import { inviteBody } from '../../http/expectation.js';
+import { noteForAudit } from '../../observability/request-context.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import { UploadQueryDto } from '../dto/upload-query.dto.js';
+import { TokenGate } from '../limits/token-gate.js';
+import { TransferSlots } from '../limits/transfer-slots.js';
 import { discardBody } from './discard-body.js';
 import { TusAdapter, type TusAnswer } from './tus-adapter.js';
 import type { TusMethod } from './tus-exchange.js';
@@ -24,7 +28,11 @@ import { uploadRequest } from './upload-request.js';
 export class UploadController {
   private readonly tus: TusAdapter;
 
-  constructor(private readonly volumes: VolumeService) {
+  constructor(
+    private readonly volumes: VolumeService,
+    private readonly gate: TokenGate,
+    private readonly slots: TransferSlots,
+  ) {
     this.tus = new TusAdapter(volumes.uploads);
   }
 
@@ -51,7 +59,7 @@ export class UploadController {
   })
   @ApiOkResponse({
     description: 'Where the upload stands',
-    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length'),
+    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length', 'Upload-Expires'),
   })
   async head(
     @Query() query: UploadQueryDto,
@@ -73,7 +81,7 @@ export class UploadController {
   @ApiBody({ ...OFFSET_BODY, description: 'The bytes from `Upload-Offset` on' })
   @ApiNoContentResponse({
     description: 'All bytes up to `Upload-Offset` are durable',
-    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length'),
+    headers: responseHeaders('Tus-Resumable', 'Upload-Offset', 'Upload-Length', 'Upload-Expires'),
   })
   async patch(
     @Query() query: UploadQueryDto,
@@ -95,7 +103,7 @@ export class UploadController {
   @ApiBody({ ...OFFSET_BODY, required: false, description: 'The first bytes, or none' })
   @ApiCreatedResponse({
     description: 'The upload is open',
-    headers: responseHeaders('Tus-Resumable', 'Location', 'Upload-Offset'),
+    headers: responseHeaders('Tus-Resumable', 'Location', 'Upload-Offset', 'Upload-Expires'),
   })
   async create(
     @Query() query: UploadQueryDto,
@@ -117,15 +125,31 @@ export class UploadController {
     reply.raw.setHeader('tus-resumable', '1.0.0');
     reply.raw.setHeader('cache-control', 'no-store');
     try {
-      const grant = this.volumes.tokens.verifyUpload(query.token);
+      const { tokens } = this.volumes;
+      const grant = this.gate.admit(request, query.token, (token) => tokens.verifyUpload(token));
       const exchange = {
         method,
         request: uploadRequest(grant, query.dst_dir),
         body: request.raw,
+        invite: () => inviteBody(request.raw),
         location: request.url.slice(request.url.indexOf('?')),
+        expiresAt: grant.expiresAt,
         signal: gone.signal,
       };
-      send(reply, await this.tus.handle(exchange, request.headers));
+      const { target, sizeBytes } = exchange.request;
+      noteForAudit({ paths: [target.toString()], details: { size: sizeBytes } });
+      const kind = {
+        token: grant.fingerprint,
+        ...(method !== 'HEAD' && { volume: grant.ref.volume }),
+      };
+      const leave = await this.slots.enterInTurn(kind, gone.signal);
+      try {
+        const answer = await this.tus.handle(exchange, request.headers);
+        noteForAudit({ details: { size: sizeBytes, offset: answer.headers['upload-offset'] } });
+        send(reply, answer);
+      } finally {
+        leave();
+      }
     } catch (error) {
       discardBody(request.raw);
       throw error;

@@ -3,6 +3,7 @@ import type { StorageError } from '../../errors/storage-error.js';
 import { loggerFor } from '../../observability/logger.js';
 import { countFinishedJob } from '../../observability/metrics.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
+import { auditJobEnd } from './audit-job-end.js';
 import { InOrder } from './in-order.js';
 import { isEnd } from './job.js';
 import { asStorageError, ended, isAnnounced, jobError, publishEnd } from './job-ends.js';
@@ -148,6 +149,7 @@ export class JobExecution {
         record = { ...record, published: true };
         await this.write(task, record);
         countFinishedJob(record.volume, record.kind, record.state);
+        auditJobEnd(record);
       }
       await task.finish(record);
     } catch (error) {

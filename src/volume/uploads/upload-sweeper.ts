@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
+import { audit } from '../../observability/audit/audit.js';
 import { loggerFor } from '../../observability/logger.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
@@ -75,10 +76,13 @@ export class UploadSweeper {
         limit: 0,
         signal: this.#stopping.signal,
       });
-      return await volume.io(async () => {
+      const started = performance.now();
+      const removed = await volume.io(async () => {
         using vfolder = await volume.openVFolder(ref.id);
         return await sweepUploads(vfolder, listing.entries, this.limits());
       });
+      if (removed > 0) auditSweep(ref, removed, performance.now() - started);
+      return removed;
     } catch (error) {
       if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR) || isStorageError(error, 'NOT_FOUND'))
         return 0;
@@ -125,6 +129,18 @@ export class UploadSweeper {
       finishedBeforeMs: now - uploads.finishedRetentionMs,
     };
   }
+}
+
+function auditSweep({ volume, id }: VFolderRef, removed: number, durationMs: number): void {
+  audit({
+    plane: 'background',
+    operation: 'uploads.sweep',
+    result: 'ok',
+    durationMs,
+    volume,
+    vfolder: id.toString(),
+    details: { removed },
+  });
 }
 
 /**
