@@ -24,7 +24,7 @@ describe('TransferSlots', () => {
     release();
     release();
     one.enter({ volume: 'v', token: 'a' });
-    expect(() => one.enter({ volume: 'v', token: 'a' })).toThrow();
+    expect(() => one.enter({ volume: 'v', token: 'a' })).toThrow('All 1 transfers');
   });
 
   it('lets uploads in one after another, in order', async () => {
