@@ -10,7 +10,7 @@ export interface Entry {
   readonly mode: number;
   /** st_size in bytes. */
   readonly sizeBytes: number;
-  /** Nanoseconds since the epoch. */
+  /** Nanoseconds since the epoch; some backends know whole seconds only. */
   readonly ctimeNs: bigint;
   readonly mtimeNs: bigint;
   /** Raw link target, for symlinks only. */

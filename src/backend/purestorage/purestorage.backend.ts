@@ -10,15 +10,14 @@ import type {
 import { MountCheck } from '../posix/mount-check.js';
 import { posixStrategies } from '../posix/posix-strategies.js';
 import { checkNfsMount } from './nfs-mount.js';
+import { pureStorageTrees, RESERVED_NAMES, type PureStorageTrees } from './purestorage-trees.js';
 import { PureStorageTelemetry } from './purestorage-telemetry.js';
 import { PureStorageOptions } from './purestorage.options.js';
 import { parseApiVersion } from './purity/api-version.js';
-import { FlashBlade } from './purity/flash-blade.js';
+import { FlashBlade, type FileSystem } from './purity/flash-blade.js';
 import { PurityError } from './purity/purity-error.js';
+import { ToolError } from './rapidfile/tool-error.js';
 import { SharedClients, type ClientLease } from './purity/shared-clients.js';
-
-/** The array's own directories: read-only snapshots in every directory, and what it deletes in the background. */
-const RESERVED_NAMES = [Buffer.from('.snapshot'), Buffer.from('.fast-remove')];
 
 type Settings = VolumeSettings<PureStorageOptions>;
 
@@ -43,19 +42,16 @@ export class PureStorageBackend implements Backend<PureStorageOptions> {
     const lease = await this.#connect(settings);
     try {
       const array = new FlashBlade(lease.client);
-      await assertFileSystem(settings, array);
-      return withRelease(
-        posixStrategies(path, warnings, {
-          reservedNames: RESERVED_NAMES,
-          telemetry: new PureStorageTelemetry(array, {
-            volume: name,
-            fileSystem: options.fileSystem,
-            endpoint: options.endpoint,
-            localTroubles: () => [],
-          }),
-        }),
-        lease,
-      );
+      const fileSystem = await findFileSystem(settings, array);
+      const trees = await treesOf(settings, fileSystem);
+      const telemetry = new PureStorageTelemetry(array, {
+        volume: name,
+        fileSystem: options.fileSystem,
+        endpoint: options.endpoint,
+        localTroubles: trees.troubles,
+      });
+      const better = { trees: trees.trees, telemetry, reservedNames: RESERVED_NAMES };
+      return withRelease(posixStrategies(path, [...warnings, ...trees.warnings], better), lease);
     } catch (error) {
       await lease.release();
       throw error;
@@ -76,15 +72,28 @@ export class PureStorageBackend implements Backend<PureStorageOptions> {
 }
 
 /** Asks the array for the first time, so that whatever is wrong with it comes out here. */
-async function assertFileSystem({ name, options }: Settings, array: FlashBlade): Promise<void> {
+async function findFileSystem({ name, options }: Settings, array: FlashBlade): Promise<FileSystem> {
   const { fileSystem } = options;
   try {
-    if ((await array.fileSystem(fileSystem)) !== undefined) return;
+    const found = await array.fileSystem(fileSystem);
+    if (found !== undefined) return found;
   } catch (error) {
     if (error instanceof PurityError) throw unusable(name, error.message, error);
     throw error;
   }
   throw unusable(name, `the array has no file system "${fileSystem}". Correct "purity_fs_name"`);
+}
+
+async function treesOf(
+  { name: volume, path, options }: Settings,
+  fileSystem: FileSystem,
+): Promise<PureStorageTrees> {
+  try {
+    return await pureStorageTrees({ volume, path, options, fileSystem });
+  } catch (error) {
+    if (error instanceof ToolError) throw unusable(volume, error.message, error);
+    throw error;
+  }
 }
 
 async function readSecret(volume: string, key: string, path: string): Promise<string> {

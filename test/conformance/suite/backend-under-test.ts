@@ -26,6 +26,8 @@ export interface BackendUnderTest {
   readonly name: string;
   /** When it is not one of `backend/index.ts`. */
   readonly descriptor?: BackendDescriptor;
+  /** Resolution of the times in a listing, nanoseconds; 1 unless given. */
+  readonly listedTimesNs?: bigint;
   /** Makes a volume of its own for each test. */
   makeVolume(): Promise<VolumeOnDisk>;
 }

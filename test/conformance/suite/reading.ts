@@ -37,6 +37,8 @@ export function describeReading(host: BackendHost): void {
     return found;
   };
 
+  const rounded = (ns: bigint): bigint => ns - (ns % (host.subject.listedTimesNs ?? 1n));
+
   it('lists every kind of entry by its own stat', async () => {
     const entries = await list('.');
     const types = Object.fromEntries(entries.map(({ name, type }) => [name.toString(), type]));
@@ -55,8 +57,8 @@ export function describeReading(host: BackendHost): void {
     expect(file).toMatchObject({
       mode: 0o100640,
       sizeBytes: 7,
-      mtimeNs: stat.mtimeNs,
-      ctimeNs: stat.ctimeNs,
+      mtimeNs: rounded(stat.mtimeNs),
+      ctimeNs: rounded(stat.ctimeNs),
     });
   });
 

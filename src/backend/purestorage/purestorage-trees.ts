@@ -1,0 +1,88 @@
+import { Beneath } from '../../native/beneath.js';
+import { isErrno } from '../../native/errno.js';
+import type { TreeOperations } from '../contract/tree-operations.js';
+import { posixTrees } from '../posix/posix-strategies.js';
+import { FAST_REMOVE, FastRemoveTrees } from './fast-remove-trees.js';
+import type { PureStorageOptions } from './purestorage.options.js';
+import type { FileSystem } from './purity/flash-blade.js';
+import { Anchors } from './rapidfile/anchors.js';
+import { confinementFor, type Confinement } from './rapidfile/confinement.js';
+import { RapidFileTrees } from './rapidfile/rapidfile-trees.js';
+import { ToolRunner } from './rapidfile/tool-runner.js';
+import { ToolTroubles } from './rapidfile/tool-troubles.js';
+import { findToolkit } from './rapidfile/toolkit.js';
+import { Tools } from './rapidfile/tools.js';
+
+/** The array's own directories: read-only snapshots in every directory, and what it deletes in the background. */
+export const RESERVED_NAMES: readonly Buffer[] = [Buffer.from('.snapshot'), FAST_REMOVE];
+
+export interface PureStorageTreesSettings {
+  readonly volume: string;
+  readonly path: string;
+  readonly options: PureStorageOptions;
+  readonly fileSystem: FileSystem;
+}
+
+export interface PureStorageTrees {
+  readonly trees: TreeOperations;
+  /** What went wrong with the toolkit of late. */
+  readonly troubles: () => readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** The trees of a volume, with the means that it has. Throws ToolError when the toolkit is wanted and missing. */
+export async function pureStorageTrees(
+  settings: PureStorageTreesSettings,
+): Promise<PureStorageTrees> {
+  const { volume, path, options } = settings;
+  const warnings: string[] = [];
+  const troubles = new ToolTroubles(volume);
+  const fastRemoveTrouble = options.fastRemove ? await lackingFastRemove(settings) : null;
+  if (fastRemoveTrouble !== null) warnings.push(fastRemoveTrouble);
+  const toolkit =
+    options.rapidFile === 'off' ? undefined : await findToolkit(options.rapidFilePath);
+  let trees: TreeOperations = posixTrees(path, RESERVED_NAMES);
+  if (toolkit) {
+    const confinement = await confinementFor(toolkit.directory, path);
+    const isWanted = options.confinement === 'required';
+    if (isWanted && confinement.kind === 'none') warnings.push(unconfined(volume, confinement));
+    const runner = new ToolRunner({
+      processes: options.processes,
+      confinement: isWanted && confinement.kind === 'kernel' ? confinement : null,
+    });
+    trees = new RapidFileTrees(trees, {
+      tools: new Tools(toolkit, runner),
+      runner,
+      anchors: new Anchors(path, RESERVED_NAMES),
+      troubles,
+      reservedNames: RESERVED_NAMES,
+      mayWalk: !isWanted || confinement.kind === 'kernel',
+    });
+  }
+  if (options.fastRemove && fastRemoveTrouble === null) trees = new FastRemoveTrees(trees, path);
+  return { trees, troubles: () => troubles.recent(), warnings };
+}
+
+function unconfined(volume: string, { reason }: Extract<Confinement, { kind: 'none' }>): string {
+  return `Volume "${volume}": programs of the RapidFile Toolkit cannot be kept inside the folders they work on (${reason}), so only listings use them; usage, copies and deletions use plain system calls`;
+}
+
+/** Why fast removal cannot be used although it is wanted; `null` when it can. */
+async function lackingFastRemove({
+  volume,
+  path,
+  fileSystem,
+}: PureStorageTreesSettings): Promise<string | null> {
+  const remedy = 'so deletions use other means. Enable it on the array, or set fast_remove = false';
+  if (!fileSystem.hasFastRemove) {
+    return `Volume "${volume}": file system "${fileSystem.name}" has no fast-remove directory, ${remedy}`;
+  }
+  try {
+    using mount = await Beneath.open(path);
+    using _ = await mount.descend(FAST_REMOVE);
+    return null;
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+    return `Volume "${volume}": ${path}/.fast-remove cannot be used (${error.code}): is the root of the file system mounted there? It is not, ${remedy}`;
+  }
+}
