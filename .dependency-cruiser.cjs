@@ -53,6 +53,19 @@ module.exports = {
       '^src/(backend/contract|errors|grammar)/',
       'The contract can be read alone.',
     ),
+    only(
+      'agent-stands-apart',
+      '^src/agent/',
+      '^src/(agent|backend/contract|native|errors|grammar|observability)/',
+      'What runs as root is as little as possible; cli hands it the implementation.',
+    ),
+    {
+      name: 'agent-sides-share-the-protocol',
+      comment: 'The privileged and the unprivileged side meet in agent/protocol only.',
+      severity: 'error',
+      from: { path: '^src/agent/(client|server|protocol)/', pathNot: SPECS },
+      to: { path: '^src/agent/', pathNot: '^src/agent/($1|protocol)/' },
+    },
     only('native-knows-nothing-of-us', '^src/native/', '^src/native/', 'System calls only.'),
     only(
       'shared-kernel-looks-at-nothing',

@@ -43,6 +43,7 @@ export const S_IFMT = 0o170000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
+export const S_IFSOCK = 0o140000;
 
 /** Part of every open of a name that a tenant controls: a FIFO or device must not block, nor become a terminal. */
 export const O_TENANT = O_NONBLOCK | O_CLOEXEC | O_NOCTTY;

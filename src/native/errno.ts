@@ -38,6 +38,7 @@ export const Errno = {
   ENOTCONN: 107,
   ESHUTDOWN: 108,
   ETIMEDOUT: 110,
+  ECONNREFUSED: 111,
   ESTALE: 116,
   EDQUOT: 122,
 } as const;

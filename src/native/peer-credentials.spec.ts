@@ -33,7 +33,7 @@ describe('peerCredentials', () => {
       end.destroy();
       expect({ pid, uid }).toEqual({ pid: process.pid, uid: process.geteuid!() });
       const groups = spawnSync('id', ['-G'], { encoding: 'utf8' }).stdout.trim().split(' ');
-      expect(gids.toSorted()).toEqual(groups.map(Number).toSorted());
+      expect(new Set(gids)).toEqual(new Set(groups.map(Number)));
       expect(() => peerCredentials(end)).toThrow('not connected');
     }
   });
@@ -44,7 +44,7 @@ describe('peerCredentials', () => {
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
     const { socket, other } = await connected(server, () => net.connect(port, '127.0.0.1'));
-    expect(() => peerCredentials(other)).toThrow();
+    expect(() => peerCredentials(other)).toThrow('getsockopt');
     socket.destroy();
     other.destroy();
   });
