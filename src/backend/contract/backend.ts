@@ -48,6 +48,8 @@ export interface BackendDescriptor<Options extends object = object> {
   readonly name: string;
   /** The injectable class. */
   readonly backend: new (...args: never[]) => Backend<Options>;
+  /** Its volumes cannot be used without an agent, where the proxy is not privileged itself. */
+  readonly needsAgent?: boolean;
   /** class-validator class of `[volume.<name>.options]`, with defaults. */
   readonly options: new () => Options;
 }

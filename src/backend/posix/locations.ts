@@ -8,6 +8,7 @@ import {
   O_RDONLY,
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_SYMLINKS,
 } from '../../native/constants.js';
 import { Errno, SystemError } from '../../native/errno.js';
 import { refuseOpenedReserved, refuseReserved } from '../../native/reserved-names.js';
@@ -20,6 +21,8 @@ const SLASH = 0x2f;
 export interface OpenableVolume {
   readonly path: string;
   readonly reservedNames: readonly Buffer[];
+  /** Links on the way to a location are refused with ELOOP, also those that stay inside. */
+  readonly refusesLinks?: boolean;
 }
 
 /** Opens the directory at `path` beneath the volume's mount path, for reading; the caller closes it. */
@@ -82,14 +85,15 @@ function withVolume<Result>({ path }: OpenableVolume, work: (mount: number) => R
 }
 
 function openBeneath(
-  { reservedNames }: OpenableVolume,
+  { reservedNames, refusesLinks = false }: OpenableVolume,
   dirfd: number,
   path: Buffer,
   mode: number = O_RDONLY | O_NONBLOCK,
 ): number {
   refuseReserved(path, reservedNames);
   const flags = mode | O_DIRECTORY | O_CLOEXEC;
-  const fd = sync.openat2(dirfd, path.length === 0 ? HERE : path, flags, 0, CONFINED);
+  const resolve = refusesLinks ? CONFINED | RESOLVE_NO_SYMLINKS : CONFINED;
+  const fd = sync.openat2(dirfd, path.length === 0 ? HERE : path, flags, 0, resolve);
   try {
     refuseOpenedReserved(fd, reservedNames);
     return fd;

@@ -1,8 +1,9 @@
 import type { VolumeStrategies } from '../contract/backend.js';
 import { capabilitiesOf } from '../contract/capability.js';
+import type { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { PosixQuotaModel } from './posix-quota.model.js';
 import { PosixTelemetry } from './posix-telemetry.js';
-import { PosixTrees } from './posix-trees.js';
+import { PosixTrees, type RemoveForeign } from './posix-trees.js';
 import { TreePool } from './tree-pool.js';
 import { TREE_WORKER_URL } from './tree-worker-url.js';
 
@@ -19,7 +20,7 @@ export function posixStrategies(
 ): VolumeStrategies {
   const quota = better.quota ?? new PosixQuotaModel();
   const reservedNames = better.reservedNames ?? [];
-  const trees = better.trees ?? posixTrees(mountPath, reservedNames);
+  const trees = better.trees ?? posixTrees(mountPath, { reservedNames });
   const telemetry = better.telemetry ?? new PosixTelemetry(mountPath);
   return {
     quota,
@@ -32,8 +33,28 @@ export function posixStrategies(
   };
 }
 
+export interface TreesOptions {
+  readonly reservedNames?: readonly Buffer[];
+  /** Links on the way to a location are refused, also those that stay inside. */
+  readonly refusesLinks?: boolean;
+  /** Removes a directory of which this process may not remove everything. */
+  readonly removeForeign?: RemoveForeign;
+}
+
 /** The default trees, for a backend that does some of them better and holds these for the rest. */
-export function posixTrees(mountPath: string, reservedNames: readonly Buffer[] = []): PosixTrees {
-  const volume = { path: mountPath, reservedNames };
-  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volume }));
+export function posixTrees(
+  mountPath: string,
+  { reservedNames = [], refusesLinks = false, removeForeign }: TreesOptions = {},
+): PosixTrees {
+  const volume = { path: mountPath, reservedNames, refusesLinks };
+  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volume }), removeForeign);
+}
+
+/** For {@link TreesOptions.removeForeign}: what this process may not remove is left to the agent, where there is one. */
+export function removalBy(
+  agent: AbstractVolumeAgent | undefined,
+  volume: string,
+): Pick<TreesOptions, 'removeForeign'> {
+  if (!agent) return {};
+  return { removeForeign: (path, options) => agent.removeTree(volume, path, options) };
 }

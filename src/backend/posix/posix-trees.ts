@@ -7,15 +7,26 @@ import type {
   UsageOptions,
 } from '../contract/tree-operations.js';
 import type { TreeLocation, TreeTaskOptions } from '../contract/tree-task.js';
+import { isStorageError } from '../../errors/storage-error.js';
+import { Errno, isErrno } from '../../native/errno.js';
 import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
 import type { TreePool } from './tree-pool.js';
+
+/** Removes with more privilege than this process has; rejects with StorageError when it cannot even try. */
+export type RemoveForeign = (
+  path: Buffer,
+  options: { readonly keepDirectory: boolean; readonly signal?: AbortSignal },
+) => Promise<void>;
 
 /** Trees by plain system calls, in the worker threads of the volume: what every mounted filesystem can do. */
 export class PosixTrees implements TreeOperations {
   readonly scansFast = false;
   readonly knowsUsageAtOnce = false;
 
-  constructor(private readonly pool: TreePool) {}
+  constructor(
+    private readonly pool: TreePool,
+    private readonly removeForeign?: RemoveForeign,
+  ) {}
 
   async list(
     root: TreeLocation,
@@ -70,14 +81,26 @@ export class PosixTrees implements TreeOperations {
     );
   }
 
-  remove(
-    location: TreeLocation,
+  async remove(
+    { path }: TreeLocation,
     {
       keepDirectory = false,
       ...options
     }: TreeTaskOptions & { readonly keepDirectory?: boolean } = {},
   ): Promise<void> {
-    return this.pool.run({ kind: 'remove', path: location.path, keepDirectory }, options);
+    try {
+      await this.pool.run({ kind: 'remove', path, keepDirectory }, options);
+    } catch (error) {
+      // By now only what other users closed to this one is left.
+      if (!this.removeForeign || !isErrno(error, Errno.EACCES, Errno.EPERM)) throw error;
+      const { signal } = options;
+      await this.removeForeign(path, { keepDirectory, ...(signal && { signal }) }).catch(
+        (reason: unknown) => {
+          // Without an agent it stays what it was.
+          throw isStorageError(reason) ? error : reason;
+        },
+      );
+    }
   }
 
   removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void> {

@@ -9,6 +9,8 @@ export interface TreeVolume {
   readonly path: string;
   /** See `VolumeStrategies.reservedNames`. */
   readonly reservedNames: readonly Uint8Array[];
+  /** See `OpenableVolume`. */
+  readonly refusesLinks?: boolean;
 }
 
 /** The work itself; paths are relative to the volume's mount path, or to `root`. */

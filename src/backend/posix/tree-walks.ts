@@ -24,8 +24,8 @@ const FUSE_SUPER_MAGIC = 0x65735546;
 type Order<Kind extends TreeOrder['kind']> = Extract<TreeOrder, { kind: Kind }>;
 
 /** As it came from another thread. */
-export function treeVolume({ path, reservedNames }: TreeVolume): OpenableVolume {
-  return { path, reservedNames: reservedNames.map(bytes) };
+export function treeVolume({ reservedNames, ...volume }: TreeVolume): OpenableVolume {
+  return { ...volume, reservedNames: reservedNames.map(bytes) };
 }
 
 /** The walk that carries out an order on the volume. Nothing is opened before its first step. */

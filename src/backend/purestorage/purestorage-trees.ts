@@ -41,7 +41,7 @@ export async function pureStorageTrees(
   if (fastRemoveTrouble !== null) warnings.push(fastRemoveTrouble);
   const toolkit =
     options.rapidFile === 'off' ? undefined : await findToolkit(options.rapidFilePath);
-  let trees: TreeOperations = posixTrees(path, RESERVED_NAMES);
+  let trees: TreeOperations = posixTrees(path, { reservedNames: RESERVED_NAMES });
   if (toolkit) {
     const confinement = await confinementFor(toolkit.directory, path);
     const isWanted = options.confinement === 'required';

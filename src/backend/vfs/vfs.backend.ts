@@ -1,13 +1,14 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Optional } from '@nestjs/common';
 import type {
   Backend,
   BackendDescriptor,
   VolumeSettings,
   VolumeStrategies,
 } from '../contract/backend.js';
+import { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { missingMarker } from '../posix/layout-warning.js';
 import { MountCheck } from '../posix/mount-check.js';
-import { posixStrategies } from '../posix/posix-strategies.js';
+import { posixStrategies, posixTrees, removalBy } from '../posix/posix-strategies.js';
 import { VfsOptions } from './vfs.options.js';
 
 /**
@@ -19,9 +20,13 @@ import { VfsOptions } from './vfs.options.js';
 export class VfsBackend implements Backend<VfsOptions> {
   readonly #mounts = new MountCheck();
 
+  constructor(@Optional() private readonly agent?: AbstractVolumeAgent) {}
+
   async open({ name, path }: VolumeSettings<VfsOptions>): Promise<VolumeStrategies> {
     const { hasLayoutMarker } = await this.#mounts.check(name, path);
-    return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)]);
+    return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)], {
+      trees: posixTrees(path, removalBy(this.agent, name)),
+    });
   }
 }
 

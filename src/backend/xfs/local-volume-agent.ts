@@ -6,15 +6,16 @@ import {
   AbstractVolumeAgent,
   type ProjectLimits,
   type ProjectStatus,
+  type RemoveTreeOptions,
 } from '../contract/volume-agent.js';
 import { posixTrees } from '../posix/posix-strategies.js';
+import type { PosixTrees } from '../posix/posix-trees.js';
 import { VolumeProjects } from './projects/volume-projects.js';
 import type { XfsOptions } from './xfs.options.js';
 
 /** The value of `backend` of the volumes that have projects. */
 export const XFS = 'xfs';
 
-const CLOSE_MS = 5_000;
 const HERE = Buffer.from('.');
 
 /**
@@ -64,14 +65,9 @@ export class LocalVolumeAgent extends AbstractVolumeAgent {
     await root.chown(path, uid, gid);
   }
 
-  async removeTree(volume: string, path: Buffer): Promise<void> {
+  async removeTree(volume: string, path: Buffer, options?: RemoveTreeOptions): Promise<void> {
     assertBelow(path);
-    const trees = posixTrees(this.#find(volume).settings.path);
-    try {
-      await trees.remove({ path });
-    } finally {
-      await trees.close(CLOSE_MS);
-    }
+    await this.#find(volume).trees.remove({ path }, options);
   }
 
   #find(volume: string): Served {
@@ -99,11 +95,18 @@ export class LocalVolumeAgent extends AbstractVolumeAgent {
 
 class Served {
   readonly projects: VolumeProjects | undefined;
+  #trees: PosixTrees | undefined;
 
   constructor(readonly settings: VolumeSettings) {
     if (settings.backend === XFS) {
       this.projects = new VolumeProjects(settings as VolumeSettings<XfsOptions>);
     }
+  }
+
+  /** Its threads are made when there is something to remove, and end when idle. */
+  get trees(): PosixTrees {
+    this.#trees ??= posixTrees(this.settings.path, { refusesLinks: true });
+    return this.#trees;
   }
 }
 

@@ -9,7 +9,7 @@ import type {
 import { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { missingMarker } from '../posix/layout-warning.js';
 import { MountCheck } from '../posix/mount-check.js';
-import { posixStrategies, posixTrees } from '../posix/posix-strategies.js';
+import { posixStrategies, posixTrees, removalBy } from '../posix/posix-strategies.js';
 import { XFS } from './local-volume-agent.js';
 import { XfsQuotaModel } from './xfs-quota.model.js';
 import { XfsTrees } from './xfs-trees.js';
@@ -32,7 +32,7 @@ export class XfsBackend implements Backend<XfsOptions> {
     await agent.checkVolume(name);
     return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)], {
       quota: new XfsQuotaModel(agent, name),
-      trees: new XfsTrees(agent, name, posixTrees(path)),
+      trees: new XfsTrees(agent, name, posixTrees(path, removalBy(agent, name))),
     });
   }
 }
@@ -48,5 +48,6 @@ function noAgent(volume: string): never {
 export const xfsBackend: BackendDescriptor<XfsOptions> = {
   name: XFS,
   backend: XfsBackend,
+  needsAgent: true,
   options: XfsOptions,
 };
