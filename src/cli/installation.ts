@@ -12,6 +12,7 @@ export const installation = {
   version: (JSON.parse(readFileSync(beside('../../package.json'), 'utf8')) as PackageFile).version,
   /** Entries of child processes. */
   workerEntry: beside('./worker/worker-main.js'),
+  agentEntry: beside('./agent/agent-main.js'),
   proberEntry: beside('../health/probe/prober.js'),
   volumeCheckEntry: beside('./check/volume-check-main.js'),
   /** Some file of the installation: its owner is whom workers run as by default. */

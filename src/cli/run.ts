@@ -10,7 +10,7 @@ const HELP_WIDTH = 100;
 const EPILOGUE = [
   'Configuration: without -f, the file that BACKEND_CONFIG_FILE names, else the first of ./storage-proxy.toml, ~/.config/backend.ai/storage-proxy.toml and /etc/backend.ai/storage-proxy.toml.',
   'Environment: STORAGE_PROXY__SECTION__KEY overrides any key of the file: two underscores between the parts, one for each hyphen, for example STORAGE_PROXY__API__MANAGER__SERVICE_ADDR=127.0.0.1:7022 for [api.manager] service-addr. Options win over the environment, the environment over the file. Never put a secret on the command line, where every user of the host can read it.',
-  'Signals to "serve": SIGTERM and SIGINT drain and end, a second one hurries; SIGHUP reads certificates, secrets, log level and volumes again.',
+  'Signals to "serve": SIGTERM and SIGINT drain and end, a second one hurries; SIGHUP reads certificates, secrets, log level and volumes again. To "agent": SIGTERM and SIGINT end it, SIGHUP reads log level and volumes again.',
   'Exit codes: 0 ended as asked, 1 the configuration or a start failed, 2 the command line is wrong.',
 ].join('\n\n');
 
@@ -50,6 +50,15 @@ function describe(
       const { serveCommand } = await import('./commands/serve.command.js');
       ended(await serveCommand(given, context));
     })
+    .command(
+      'agent',
+      'Run the privileged helper that an unprivileged "serve" asks for project quotas, as root',
+      configOption,
+      async (given) => {
+        const { agentCommand } = await import('./commands/agent.command.js');
+        ended(await agentCommand(given, context));
+      },
+    )
     .command(
       'check-config',
       'Check a configuration file, strictly, and do nothing else',

@@ -8,6 +8,7 @@ import {
 } from '../grammar/section/setting.js';
 import { anything, isTable } from '../grammar/section/value-type.js';
 import { Credentials } from './credentials.js';
+import { AgentSection } from './sections/agent.section.js';
 import { ApiSection } from './sections/api.section.js';
 import { ArtifactRegistrySection, ArtifactStorageSection } from './sections/artifact.section.js';
 import { AuditSection } from './sections/audit.section.js';
@@ -62,6 +63,13 @@ export class Settings {
 
   @Table('manager-plane', 'What `[api.manager]` has no keys for.', PlaneSection)
   readonly managerPlane!: PlaneSection;
+
+  @Table(
+    'agent',
+    'The privileged helper of an unprivileged proxy. `storage-proxy agent` and `serve` read the same keys.',
+    AgentSection,
+  )
+  readonly agent!: AgentSection;
 
   @Table('uploads', 'Resumable uploads.', UploadsSection)
   readonly uploads!: UploadsSection;

@@ -55,6 +55,7 @@ export async function serveCommand(
       identity,
       workerEntry: installation.workerEntry,
       proberEntry: installation.proberEntry,
+      agentEntry: installation.agentEntry,
       watchdog: !given.dev,
     });
     removePidFile = writePidFile(settings.storageProxy.pidFile);

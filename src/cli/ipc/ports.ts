@@ -1,3 +1,4 @@
+import type { ChildProcess } from 'node:child_process';
 import type { Worker } from 'node:cluster';
 import type { Port } from './channel.js';
 
@@ -12,6 +13,20 @@ export function portOfWorker(worker: Worker): Port {
     },
     receive: (handler) => {
       worker.on('message', handler);
+    },
+  };
+}
+
+/** A process made by fork(), seen from the one that made it. */
+export function portOfChild(child: ChildProcess): Port {
+  return {
+    send: (message) => {
+      if (!child.connected) return false;
+      child.send(message as object, () => undefined);
+      return true;
+    },
+    receive: (handler) => {
+      child.on('message', handler);
     },
   };
 }

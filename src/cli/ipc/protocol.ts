@@ -2,6 +2,7 @@ import type { ProbeReport } from '../../health/probe/probe-report.js';
 import type { VolumeState, WorkerState } from '../../health/process-group.js';
 import type { snapshotMetrics } from '../../observability/metrics.js';
 import type { JsonValue } from '../../volume/worker-bus.js';
+import type { AgentAccess } from '../agent/agent-access.js';
 import type { Channel } from './channel.js';
 
 /** One process's metrics, fit for a message. */
@@ -22,6 +23,8 @@ export interface WorkerBrief {
   readonly settings: string;
   readonly tls: { readonly client: TlsMaterial | null; readonly manager: TlsMaterial | null };
   readonly probes: readonly ProbeReport[];
+  /** Where the worker finds somebody privileged. */
+  readonly agent: AgentAccess;
 }
 
 /** What may be changed in a running worker. */

@@ -36,27 +36,41 @@ export function workerIdentity(
     const { uid, gid } = statSync(installation);
     return uid === 0 ? {} : { uid, gid };
   }
-  const account = user === undefined ? undefined : findUser(user, lookup);
-  const gid = group === undefined ? account?.gid : findGroup(group, lookup);
+  const account = user === undefined ? undefined : findUser('storage-proxy.user', user, lookup);
+  const gid = group === undefined ? account?.gid : findGroup('storage-proxy.group', group, lookup);
   return {
     ...(account && { uid: account.uid }),
     ...(gid !== undefined && { gid }),
   };
 }
 
-function findUser(user: string | number, lookup: Lookup): { uid: number; gid?: number } {
+/** The uid of a user named in the configuration. @throws Error naming `key` when there is none */
+export function userId(key: string, user: string | number, lookup: Lookup = getent): number {
+  return findUser(key, user, lookup).uid;
+}
+
+/** The same of a group. */
+export function groupId(key: string, group: string | number, lookup: Lookup = getent): number {
+  return findGroup(key, group, lookup);
+}
+
+function findUser(
+  key: string,
+  user: string | number,
+  lookup: Lookup,
+): { uid: number; gid?: number } {
   const entry = lookup('passwd', String(user));
   if (entry) return { uid: Number(entry[2]), gid: Number(entry[3]) };
   // A number need not be known to the system, for example in a container.
   if (isNumber(user)) return { uid: Number(user) };
-  throw new Error(`storage-proxy.user: no such user: "${user}"`);
+  throw new Error(`${key}: no such user: "${user}"`);
 }
 
-function findGroup(group: string | number, lookup: Lookup): number {
+function findGroup(key: string, group: string | number, lookup: Lookup): number {
   if (isNumber(group)) return Number(group);
   const entry = lookup('group', String(group));
   if (entry) return Number(entry[2]);
-  throw new Error(`storage-proxy.group: no such group: "${group}"`);
+  throw new Error(`${key}: no such group: "${group}"`);
 }
 
 function isNumber(name: string | number): boolean {

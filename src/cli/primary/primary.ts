@@ -13,6 +13,7 @@ import {
 import { protectSecrets } from '../../observability/redact.js';
 import type { WorkerUpdate } from '../ipc/protocol.js';
 import { pinoLevel } from '../../config/log-level.js';
+import { AgentArrangement } from '../agent/agent-arrangement.js';
 import type { Identity } from './identity.js';
 import { needingRestart } from './needing-restart.js';
 import { readTlsMaterial } from './tls-material.js';
@@ -30,6 +31,7 @@ export interface PrimaryOptions {
   /** Compiled entries of the child processes. */
   readonly workerEntry: string;
   readonly proberEntry: string;
+  readonly agentEntry: string;
   /** Off where somebody may stop at a breakpoint. */
   readonly watchdog: boolean;
 }
@@ -42,6 +44,7 @@ export interface PrimaryOptions {
 export class Primary {
   readonly #group: WorkerGroup;
   readonly #probes: ProbeSupervisor;
+  readonly #agent: AgentArrangement;
   #settings: Settings;
   #update: WorkerUpdate;
   #ending: Promise<void> | undefined;
@@ -58,6 +61,7 @@ export class Primary {
       proberForker(proberEntry, identity),
       (report) => this.probed(report),
     );
+    this.#agent = new AgentArrangement(loaded.settings, identity, options.agentEntry);
     this.#group = new WorkerGroup({
       entry: workerEntry,
       count: storageProxy.numProc,
@@ -69,6 +73,7 @@ export class Primary {
         worker,
         primaryPid: process.pid,
         probes: this.#probes.reports(),
+        agent: this.#agent.access,
       }),
       ownMetrics: snapshotMetrics,
       restarted: countWorkerRestart,
@@ -78,6 +83,7 @@ export class Primary {
   /** Resolves when every worker takes requests. @throws Error with the reason when one cannot start */
   async start(): Promise<void> {
     this.watchVolumes();
+    await this.#agent.start();
     await this.#group.start();
   }
 
@@ -95,6 +101,7 @@ export class Primary {
       setLogLevel(pinoLevel(settings));
       this.#group.tell('update', update);
       this.watchVolumes();
+      this.#agent.update(settings);
       log.info('Configuration read again', {});
       if (restart.length > 0) log.warn('Changes that need a restart', { keys: restart });
     } catch (error) {
@@ -117,6 +124,7 @@ export class Primary {
     this.#ending = this.#group.drain(drainDelayMs, shutdownTimeoutMs);
     await this.#ending;
     this.#probes.stop();
+    await this.#agent.end();
   }
 
   /** Ends the group without waiting for transfers. */
@@ -124,6 +132,7 @@ export class Primary {
     this.#ending ??= this.#group.hurry();
     await this.#ending;
     this.#probes.stop();
+    await this.#agent.end();
   }
 
   private watchVolumes(): void {

@@ -3,7 +3,6 @@ import { Module, type DynamicModule, type INestApplicationContext } from '@nestj
 import { NestFactory } from '@nestjs/core';
 import { BackendModule } from '../../backend/backend.module.js';
 import { backends } from '../../backend/index.js';
-import { LocalVolumeAgent } from '../../backend/xfs/local-volume-agent.js';
 import { SettingsModule } from '../../config/settings.module.js';
 import type { AbstractVolumeAgent } from '../../backend/contract/volume-agent.js';
 import type { Settings } from '../../config/settings.js';
@@ -14,6 +13,7 @@ import { NestLogger } from '../../observability/nest-logger.js';
 import { VolumeModule } from '../../volume/volume.module.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import type { WorkerBus } from '../../volume/worker-bus.js';
+import { openAgent, ownAccess, type AgentAccess, type OpenAgent } from '../agent/agent-access.js';
 import { domainSettings, volumeSettings } from './domain-settings.js';
 
 /** What all planes of a worker stand on: settings, backends, volumes. Each exists once. */
@@ -37,7 +37,7 @@ export class Core {
   constructor(
     private readonly context: INestApplicationContext,
     readonly volumes: VolumeService,
-    private readonly agent: LocalVolumeAgent,
+    private readonly agent: OpenAgent,
   ) {}
 
   volumeStates(): VolumeState[] {
@@ -92,20 +92,31 @@ export class Core {
     this.volumes.uploads.stop();
     await this.quiesce(deadlineMs);
     await this.volumes.registry.close(deadlineMs);
+    this.agent.close();
     // The context has no hooks that could take time: what must be ended in order was ended above.
     await this.context.close().catch(() => undefined);
   }
 }
 
 /** The domain with nothing opened yet. */
-export async function createCore(settings: Settings, bus: WorkerBus): Promise<Core> {
-  const agent = new LocalVolumeAgent(volumeSettings(settings, backends));
-  const module = CoreModule.forRoot(settings, bus, agent);
+export async function createCore(
+  settings: Settings,
+  bus: WorkerBus,
+  access: AgentAccess = ownAccess(settings),
+): Promise<Core> {
+  const agent = openAgent(access, volumeSettings(settings, backends));
+  const module = CoreModule.forRoot(settings, bus, agent.agent);
   const context = await NestFactory.createApplicationContext(module, {
     abortOnError: false,
     logger: new NestLogger(),
   });
   return new Core(context, context.get(VolumeService, { strict: false }), agent);
+}
+
+export interface OpeningOptions {
+  readonly patienceMs?: number;
+  /** Where somebody privileged is found; this process's own way unless given. */
+  readonly agent?: AgentAccess;
 }
 
 /**
@@ -115,9 +126,9 @@ export async function createCore(settings: Settings, bus: WorkerBus): Promise<Co
 export async function openCore(
   settings: Settings,
   bus: WorkerBus,
-  patienceMs = Number.POSITIVE_INFINITY,
+  { patienceMs = Number.POSITIVE_INFINITY, agent }: OpeningOptions = {},
 ): Promise<Core> {
-  const core = await createCore(settings, bus);
+  const core = await createCore(settings, bus, agent);
   const opened = core.volumes.registry.open();
   if (patienceMs === Number.POSITIVE_INFINITY) await opened;
   else await Promise.race([opened, sleep(patienceMs, undefined, { ref: false })]);

@@ -78,7 +78,10 @@ export class Worker {
 
     const { strictVolumes } = settings.server;
     // A volume that hangs must not keep the others from being served.
-    this.#core = await openCore(settings, this.#bus, strictVolumes ? undefined : OPEN_PATIENCE_MS);
+    this.#core = await openCore(settings, this.#bus, {
+      agent: brief.agent,
+      ...(!strictVolumes && { patienceMs: OPEN_PATIENCE_MS }),
+    });
     for (const report of this.#group.probes()) this.#core.probed(report);
     if (strictVolumes) this.#core.assertAllUsable();
     this.#planes = await openPlanes(settings, brief.tls, {
