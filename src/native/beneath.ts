@@ -1,3 +1,4 @@
+import { openAtOnce } from './at-once.js';
 import { calls, sync } from './calls.js';
 import {
   AT_EMPTY_PATH,
@@ -7,6 +8,7 @@ import {
   O_CLOEXEC,
   O_CREAT,
   O_DIRECTORY,
+  O_DSYNC,
   O_EXCL,
   O_NOFOLLOW,
   O_PATH,
@@ -37,6 +39,8 @@ export interface OpenFileOptions {
   readonly mode?: number;
   /** Whether a final symlink that stays inside is followed; false by default, and never when creating. */
   readonly follow?: boolean;
+  /** Every write is on stable storage when it returns (O_DSYNC). */
+  readonly durable?: boolean;
 }
 
 /**
@@ -57,15 +61,25 @@ export class Beneath {
     readonly fd: number,
     private readonly reserved: readonly Buffer[],
     private readonly resolve = CONFINED,
+    /** Whether this thread may ask for what the kernel has in memory, see at-once.ts. */
+    private readonly atOnce = false,
   ) {}
 
   /**
    * Opens a directory that the operator named; links in its own path are followed. No path below leads through
-   * one of the `reserved` names, by a link neither: that fails with EXDEV, like a path that leads out.
+   * one of the `reserved` names, by a link neither: that fails with EXDEV, like a path that leads out. With
+   * `atOnce`, which needs a filesystem that `canAnswerAtOnce`, what is in memory is not asked for on the pool.
    */
-  static async open(path: string | Buffer, reserved: readonly Buffer[] = []): Promise<Beneath> {
+  static async open(
+    path: string | Buffer,
+    reserved: readonly Buffer[] = [],
+    { atOnce = false } = {},
+  ): Promise<Beneath> {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await calls.openat2(AT_FDCWD, Buffer.from(path), flags), reserved);
+    const bytes = Buffer.from(path);
+    const cached = atOnce ? openAtOnce(AT_FDCWD, bytes, flags, 0) : undefined;
+    const fd = cached ?? (await calls.openat2(AT_FDCWD, bytes, flags));
+    return new Beneath(fd, reserved, CONFINED, atOnce);
   }
 
   /** The same, but a link on the way below is refused with ELOOP even when it stays inside. */
@@ -76,13 +90,13 @@ export class Beneath {
 
   /** The directory itself. */
   stat(): Promise<Stat> {
-    return calls.statx(this.fd, EMPTY, AT_EMPTY_PATH);
+    return this.#statOf(this.fd);
   }
 
   /** Opens a directory below as a root of its own. */
   async descend(path: Buffer): Promise<Beneath> {
     const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await this.#open(path, flags), this.reserved, this.resolve);
+    return new Beneath(await this.#open(path, flags), this.reserved, this.resolve, this.atOnce);
   }
 
   /** Opens a regular file. Anything else that has the name fails: EISDIR for a directory, EINVAL for the rest. */
@@ -90,10 +104,10 @@ export class Beneath {
     const mode = options.create ? (options.mode ?? 0o666) : 0;
     const fd = await this.#open(path, openFlags(options), mode);
     try {
-      const stat = await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+      const stat = await this.#statOf(fd);
       if (isDirectory(stat)) throw new SystemError(Errno.EISDIR, 'openat2');
       if (!isRegularFile(stat)) throw new SystemError(Errno.EINVAL, 'openat2');
-      return new OpenFile(fd, stat);
+      return new OpenFile(fd, stat, { atOnce: this.atOnce });
     } catch (error) {
       await calls.close(fd);
       throw error;
@@ -124,6 +138,7 @@ export class Beneath {
   /** The entry itself; a symlink is not followed. */
   async lstat(path: Buffer): Promise<Stat> {
     if (path.equals(HERE)) return this.stat();
+    if (this.atOnce) return this.#lstatAnchored(path);
     return this.within(path, (dirfd, name) => calls.statx(dirfd, name, AT_SYMLINK_NOFOLLOW));
   }
 
@@ -131,7 +146,7 @@ export class Beneath {
   async followedStat(path: Buffer): Promise<Stat> {
     const fd = await this.#open(path, O_PATH | O_CLOEXEC);
     try {
-      return await calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+      return await this.#statOf(fd);
     } finally {
       closeAnchor(fd);
     }
@@ -228,7 +243,8 @@ export class Beneath {
     try {
       return await work(fd);
     } finally {
-      await calls.close(fd);
+      if (this.atOnce) closeAnchor(fd);
+      else await calls.close(fd);
     }
   }
 
@@ -248,9 +264,27 @@ export class Beneath {
     this.close();
   }
 
+  /** `lstat` by way of a descriptor, which the kernel can often give at once. */
+  async #lstatAnchored(path: Buffer): Promise<Stat> {
+    const fd = await this.#open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    try {
+      return await this.#statOf(fd);
+    } finally {
+      closeAnchor(fd);
+    }
+  }
+
+  /** Of something open: a local filesystem has that in memory. */
+  #statOf(fd: number): Promise<Stat> {
+    if (this.atOnce) return Promise.resolve(sync.statx(fd, EMPTY, AT_EMPTY_PATH));
+    return calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+  }
+
   async #open(path: Buffer, flags: number, mode = 0): Promise<number> {
     refuseReserved(path, this.reserved);
-    const fd = await calls.openat2(this.fd, path, flags, mode, this.resolve);
+    const mayAskAtOnce = this.atOnce && (flags & O_CREAT) === 0;
+    const cached = mayAskAtOnce ? openAtOnce(this.fd, path, flags, this.resolve) : undefined;
+    const fd = cached ?? (await calls.openat2(this.fd, path, flags, mode, this.resolve));
     try {
       refuseOpenedReserved(fd, this.reserved);
       return fd;
@@ -261,8 +295,9 @@ export class Beneath {
   }
 }
 
-function openFlags({ write, create, follow }: OpenFileOptions): number {
+function openFlags({ write, create, follow, durable }: OpenFileOptions): number {
   let flags = O_TENANT | (write ? O_RDWR : O_RDONLY);
+  if (durable) flags |= O_DSYNC;
   // O_CREAT follows a final link and would create what a dangling one points to.
   if (!follow || create) flags |= O_NOFOLLOW;
   if (create) flags |= O_CREAT;

@@ -59,6 +59,16 @@ const definitions = {
     number,
   ),
 
+  /** The same without trying again, for lookups that may be refused with EAGAIN. */
+  openat2Once: define(functions.openat2)(
+    (dirfd: number, path: Buffer, flags: number, mode: number, resolve: number) => [
+      dirfd,
+      cString(path),
+      openHow(flags, mode, resolve),
+    ],
+    number,
+  ),
+
   /** openat(2) of one component that a directory held open has: a new descriptor. */
   openat: define(functions.openat)(
     (dirfd: number, name: Buffer, flags: number, mode?: number) => [

@@ -12,6 +12,7 @@ export const {
   O_EXCL,
   O_TRUNC,
   O_DIRECTORY,
+  O_DSYNC,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_NOCTTY,

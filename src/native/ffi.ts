@@ -93,6 +93,6 @@ export function cString(bytes: Buffer): Buffer {
 }
 
 /** Where a Buffer's bytes are. Good while the caller keeps the Buffer; take one from `Buffer.allocUnsafeSlow`, which nobody shares. */
-export function addressOf(buffer: Buffer): number {
+export function addressOf(buffer: Uint8Array): number {
   return Number(koffi.address(buffer));
 }

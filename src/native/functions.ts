@@ -125,6 +125,10 @@ export const functions = {
     'sendfile',
     'long sendfile64(int out, int in, void *offset, size_t count)',
   ),
+  preadv2: bind<[fd: number, iovec: Buffer, count: number, offset: number, flags: number]>(
+    'preadv2',
+    'long preadv64v2(int fd, const void *iovec, int count, int64_t offset, int flags)',
+  ),
   shutdown: bind<[socket: number, how: number]>('shutdown', 'int shutdown(int socket, int how)'),
   getsockopt: bind<[socket: number, level: number, name: number, out: Buffer, size: Buffer]>(
     'getsockopt',

@@ -1,32 +1,53 @@
-import { calls } from './calls.js';
+import { readAtOnce } from './at-once.js';
+import { calls, sync } from './calls.js';
 import { LOCK_EX, LOCK_UN } from './constants.js';
 import type { Stat } from './stat.js';
 
 const COPY_CHUNK_BYTES = 1024 * 1024;
 
+/** Freeing the blocks of a file that was deleted meanwhile is left to its last close: of no more than this, at once. */
+const MAX_CLOSED_AT_ONCE_BYTES = 1024 * 1024;
+
+export interface OpenFileTraits {
+  /** Its filesystem answers from memory, see at-once.ts. */
+  readonly atOnce: boolean;
+}
+
 /** An open regular file beneath some root. Its owner closes it; every method rejects with SystemError. */
 export class OpenFile {
   #closed = false;
+  /** Closing a file that was written to may start writing it back. */
+  #isChanged = false;
 
   constructor(
     readonly fd: number,
     /** As it was when the file was opened. */
     readonly stat: Stat,
+    private readonly traits: OpenFileTraits = { atOnce: false },
   ) {}
 
   /** Fills `buffer` from `position` (bytes): the number read, fewer only at the end of the file. */
   async read(buffer: Uint8Array, position: number): Promise<number> {
     let total = 0;
     while (total < buffer.byteLength) {
-      const count = await calls.read(this.fd, buffer.subarray(total), position + total);
+      const rest = buffer.subarray(total);
+      const count =
+        this.readCached(rest, position + total) ??
+        (await calls.read(this.fd, rest, position + total));
       if (count === 0) break;
       total += count;
     }
     return total;
   }
 
+  /** What of `buffer` can be filled from memory; undefined where only a read on the pool can tell. Does not wait. */
+  readCached(buffer: Uint8Array, position: number): number | undefined {
+    return this.traits.atOnce ? readAtOnce(this.fd, buffer, position) : undefined;
+  }
+
   /** Writes all of `buffers` at `position` (bytes), however many calls that takes. */
   async write(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    this.#isChanged = true;
     let pending = buffers.filter((buffer) => buffer.byteLength > 0);
     let at = position;
     while (pending.length > 0) {
@@ -48,6 +69,7 @@ export class OpenFile {
   }
 
   truncate(length: number): Promise<void> {
+    this.#isChanged = true;
     return calls.ftruncate(this.fd, length);
   }
 
@@ -67,18 +89,26 @@ export class OpenFile {
 
   /** Takes the exclusive flock(2) if it is free; it is dropped by `unlock`, `close`, or the death of the process. */
   tryLock(): Promise<boolean> {
-    return calls.flock(this.fd, LOCK_EX);
+    return this.#flock(LOCK_EX);
   }
 
   async unlock(): Promise<void> {
-    await calls.flock(this.fd, LOCK_UN);
+    await this.#flock(LOCK_UN);
   }
 
   /** May be called again. On NFS a failure here can mean lost writes: sync first. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await calls.close(this.fd);
+    const isQuick = !this.#isChanged && this.stat.size <= MAX_CLOSED_AT_ONCE_BYTES;
+    if (this.traits.atOnce && isQuick) sync.close(this.fd);
+    else await calls.close(this.fd);
+  }
+
+  /** The locks of a local filesystem are in memory. */
+  #flock(operation: number): Promise<boolean> {
+    if (this.traits.atOnce) return Promise.resolve(sync.flock(this.fd, operation));
+    return calls.flock(this.fd, operation);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Backend, VolumeSettings, VolumeStrategies } from '../backend/contract/backend.js';
+import { canAnswerAtOnce } from '../native/at-once.js';
 import { Beneath } from '../native/beneath.js';
 import { readLayoutVersion } from './layout-marker.js';
 import { NOOP, Volume, type VolumeOptions, type VolumeState } from './volume.js';
@@ -134,11 +135,11 @@ export class VolumeSupervisor {
 }
 
 async function inspect(settings: VolumeSettings): Promise<Omit<Opened, 'strategies'>> {
-  if (settings.backend === NOOP) return { identity: null, layout: null };
+  if (settings.backend === NOOP) return { identity: null, layout: null, atOnce: false };
   using root = await Beneath.open(settings.path);
   const layout = await readLayoutVersion(root);
   const { dev, ino } = await root.stat();
-  return { identity: { dev, ino }, layout };
+  return { identity: { dev, ino }, layout, atOnce: await canAnswerAtOnce(root.fd) };
 }
 
 /** The strategies are given up: what still goes wrong with them concerns nobody. */

@@ -23,6 +23,8 @@ export type VolumeState =
       /** `null` for the noop volume, which has no directory. */
       readonly identity: VolumeIdentity | null;
       readonly layout: LayoutVersion | null;
+      /** Whether its filesystem answers from memory without waiting for anybody, see native/at-once.ts. */
+      readonly atOnce: boolean;
     }
   | { readonly kind: 'opening' | 'unavailable' | 'closed'; readonly reason: string };
 
@@ -206,7 +208,8 @@ export class Volume {
 
   private async openMountPath(): Promise<Beneath> {
     try {
-      return await Beneath.open(this.settings.path, this.strategies.reservedNames);
+      const atOnce = this.#state.kind === 'open' && this.#state.atOnce;
+      return await Beneath.open(this.settings.path, this.strategies.reservedNames, { atOnce });
     } catch (error) {
       throw this.lost(error);
     }

@@ -88,13 +88,14 @@ export class ResponseBody {
   }
 
   /**
-   * Runs `produce` when it is this answer's turn and ends the answer after it. Never rejects: whatever
-   * is thrown ends the connection, since half a body cannot be followed by an error message.
+   * Runs `produce` when it is this answer's turn and ends the answer after it, with the chunks that it
+   * returns. Never rejects: whatever is thrown ends the connection, since half a body cannot be followed by
+   * an error message.
    */
   static async send(
     response: ServerResponse,
     options: TransferOptions,
-    produce: (body: ResponseBody) => Promise<void>,
+    produce: (body: ResponseBody) => Promise<readonly Uint8Array[] | void>,
   ): Promise<TransferResult> {
     try {
       const socket = await responseTurn(response);
@@ -106,10 +107,11 @@ export class ResponseBody {
     }
   }
 
-  async #run(produce: (body: ResponseBody) => Promise<void>): Promise<TransferResult> {
+  async #run(
+    produce: (body: ResponseBody) => Promise<readonly Uint8Array[] | void>,
+  ): Promise<TransferResult> {
     try {
-      await produce(this);
-      await this.#finish();
+      await this.#finish((await produce(this)) ?? []);
       return { end: 'complete', sentBytes: this.#sentBytes };
     } catch (error) {
       this.socket.destroy();
@@ -132,7 +134,7 @@ export class ResponseBody {
       this.response.write(last, done);
       this.response.uncork();
     });
-    this.progress(chunks.reduce((total, chunk) => total + chunk.byteLength, 0));
+    this.progress(lengthOf(chunks));
   }
 
   /** Counts bytes that reached the kernel by another way. */
@@ -141,9 +143,20 @@ export class ResponseBody {
     this.options.onBytes?.(bytes);
   }
 
-  async #finish(): Promise<void> {
+  async #finish(chunks: readonly Uint8Array[]): Promise<void> {
     this.signal.throwIfAborted();
-    await this.#untilCalledBack((done) => this.response.end(done));
+    await this.#untilCalledBack((done) => {
+      const last = chunks.at(-1);
+      if (last === undefined) {
+        this.response.end(done);
+        return;
+      }
+      this.response.cork();
+      for (const chunk of chunks.slice(0, -1)) this.response.write(chunk);
+      this.response.end(last, done);
+      this.response.uncork();
+    });
+    if (chunks.length > 0) this.progress(lengthOf(chunks));
   }
 
   /** Waits for Node's callback, or for the end of the connection, after which it may never come. */
@@ -173,4 +186,8 @@ export class ResponseBody {
     if (!this.signal.aborted) this.#stop.abort(new TransferStopped(end));
     this.socket.destroy();
   }
+}
+
+function lengthOf(chunks: readonly Uint8Array[]): number {
+  return chunks.reduce((total, chunk) => total + chunk.byteLength, 0);
 }

@@ -16,6 +16,8 @@ import { SocketDescriptor } from './socket-descriptor.js';
 /** A file held open by the caller. */
 export interface FileSource {
   readonly fd: number;
+  /** Fills what it can from memory, without waiting; undefined where only a call on the pool can tell. */
+  readCached?(buffer: Uint8Array, position: number): number | undefined;
 }
 
 export interface SendOptions extends TransferOptions {
@@ -27,8 +29,11 @@ export interface SendOptions extends TransferOptions {
 
 /** Up to here one read and one write beat the set-up of the direct way. */
 const SMALL_RANGE_BYTES = 128 * 1024;
-/** A fast client can keep one call busy for as long as it lasts: a bound keeps the pool fair. */
-const MAX_CALL_BYTES = 1024 * 1024;
+/**
+ * A fast client can keep one call busy for as long as it lasts: a bound keeps the pool fair. Each call costs about
+ * 50 µs on this thread beside its own work, which is a quarter of that of a mebibyte.
+ */
+const MAX_CALL_BYTES = 4 * 1024 * 1024;
 /** What is written through Node when the socket is full: its callback is the news that there is room again. */
 const SIGNAL_BYTES = 4096;
 const STREAM_CHUNK_BYTES = 256 * 1024;
@@ -65,7 +70,8 @@ export function sendRanges(
         pending = [];
       }
     }
-    await body.write(pending);
+    // Travels with the end of the answer: for most files that is all of it, headers included.
+    return pending;
   });
 }
 
@@ -114,7 +120,7 @@ async function sendDirectly(
     let before = lead;
     while (position < end) {
       const piece = signal.subarray(0, Math.min(SIGNAL_BYTES, end - position));
-      await readFully({ fd: duplicate }, piece, position, io);
+      await readFully(file, piece, position, io);
       await body.write([...before, piece]);
       before = [];
       position += piece.length;
@@ -198,7 +204,9 @@ async function readFully(
   let filled = 0;
   while (filled < buffer.length) {
     const rest = buffer.subarray(filled);
-    const count = await io(() => calls.read(file.fd, rest, position + filled));
+    const count =
+      file.readCached?.(rest, position + filled) ??
+      (await io(() => calls.read(file.fd, rest, position + filled)));
     if (count === 0) throw new TransferStopped('file-changed');
     filled += count;
   }

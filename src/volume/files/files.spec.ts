@@ -413,7 +413,10 @@ describe('Files', () => {
     it('closes a file that comes too late for whoever asked', async () => {
       Object.assign(rig.settings, { operationDeadlineMs: 30 });
       const { files: impatient, registry } = await rig.worker();
-      while (!registry.get('local').isUsable) await sleep(10);
+      const volume = registry.get('local');
+      while (!volume.isUsable) await sleep(10);
+      // Nothing that is in memory comes late.
+      if (volume.state.kind === 'open') volume.become({ ...volume.state, atOnce: false });
       write('file');
       const openDescriptors = (): string[] => fs.readdirSync('/proc/self/fd');
       const before = openDescriptors().length;

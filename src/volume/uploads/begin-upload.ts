@@ -64,8 +64,9 @@ async function stage(vfolder: Beneath, names: UploadNames): Promise<void> {
 }
 
 async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
-  const made = await makeUploadDirectory(vfolder);
-  using directory = await vfolder.descend(UPLOAD_PATH);
+  const known = await uploadDirectory(vfolder);
+  const made = known === undefined && (await makeUploadDirectory(vfolder));
+  using directory = known ?? (await vfolder.descend(UPLOAD_PATH));
   await (await OffsetRecord.create(directory, names)).close();
   const options = { create: 'exclusive', mode: STAGING_MODE } as const;
   await (await directory.openFile(names.staging, options)).close();
@@ -77,6 +78,16 @@ async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
 export async function cancelUpload(vfolder: Beneath, names: UploadNames): Promise<void> {
   using directory = await vfolder.descend(UPLOAD_PATH);
   await removeUpload(directory, names);
+}
+
+/** Mostly it is there already, and looking for it costs less than trying to make it. */
+async function uploadDirectory(vfolder: Beneath): Promise<Beneath | undefined> {
+  try {
+    return await vfolder.descend(UPLOAD_PATH);
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT)) return undefined;
+    throw error;
+  }
 }
 
 async function makeUploadDirectory(vfolder: Beneath): Promise<boolean> {

@@ -38,7 +38,7 @@ export class OffsetRecord {
     fallback: number,
   ): Promise<OffsetRecord> {
     try {
-      const file = await directory.openFile(names.offset, { write: true });
+      const file = await directory.openFile(names.offset, { write: true, durable: true });
       try {
         return new OffsetRecord(file, await read(file));
       } catch (error) {
@@ -58,6 +58,7 @@ export class OffsetRecord {
   ): Promise<OffsetRecord> {
     const file = await directory.openFile(names.offset, {
       write: true,
+      durable: true,
       create: 'exclusive',
       mode: RECORD_MODE,
     });
@@ -85,7 +86,6 @@ export class OffsetRecord {
   async commit(offset: number): Promise<void> {
     const text = `${String(offset).padStart(OFFSET_DIGITS, '0')} ${BOOT_ID}\n`;
     await this.file.write([Buffer.from(text)], 0);
-    await this.file.datasync();
     this.state = { offset, boot: BOOT_ID };
   }
 

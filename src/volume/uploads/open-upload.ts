@@ -128,7 +128,8 @@ export class OpenUpload {
     try {
       const end = await this.write(staged, reader, start);
       if (reader.end === 'surplus') return await this.rollBack(staged, start);
-      await this.volume.io(() => staged.persist(end));
+      const isWhole = end === this.sizeBytes;
+      await this.volume.io(() => (isWhole ? staged.persistBytes() : staged.persist(end)));
       this.#offset = end;
     } catch (error) {
       await this.rollBack(staged, staged.durableBytes);

@@ -101,10 +101,15 @@ export class StagedFile {
     await copy.sync();
   }
 
-  /** Makes everything up to `offset` durable. A failure is final: roll back. */
+  /** Makes everything up to `offset` durable, and records it. A failure is final: roll back. */
   async persist(offset: number): Promise<void> {
-    await this.file.datasync();
+    await this.persistBytes();
     if (offset !== this.record.offset) await this.record.commit(offset);
+  }
+
+  /** The same without the record, for a whole file: the marker that replaces the record says that it is whole. */
+  async persistBytes(): Promise<void> {
+    await this.file.datasync();
   }
 
   /**

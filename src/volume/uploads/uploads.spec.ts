@@ -1,10 +1,13 @@
 import {
   appendFileSync,
+  constants,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -152,10 +155,22 @@ describe('an upload', () => {
     });
     await rig.send(request, HELLO);
     const bytes = ['writev', 'fdatasync'];
-    const record = ['writev', 'fdatasync'];
     const marker = ['renameat2', 'fsync'];
     const place = ['renameat2', 'fsync', 'fsync'];
-    expect(calls).toEqual([...bytes, ...record, ...marker, ...place]);
+    expect(calls).toEqual([...bytes, ...marker, ...place]);
+  });
+
+  it('has its bytes on stable storage before a durable record says so (U6)', async () => {
+    const request = await rig.begin('a', BOTH);
+    const calls: string[] = [];
+    injectFaults((name) => {
+      const isDurable = name === 'writev' && (openFlagsOf('.offset') & constants.O_DSYNC) !== 0;
+      if (isDurable && calls.length === 2) calls.push('writev, synced');
+      else if (['writev', 'fdatasync', 'fsync'].includes(name)) calls.push(name);
+      return undefined;
+    });
+    await rig.send(request, HELLO);
+    expect(calls).toEqual(['writev', 'fdatasync', 'writev, synced']);
   });
 
   it('replaces an existing file, and a link rather than what it leads to', async () => {
@@ -534,3 +549,19 @@ describe('sweeping', () => {
     expect(rig.names()).toEqual(['.upload']);
   });
 });
+
+/** Flags that this process has a file open with whose name ends in `suffix` (proc_pid_fdinfo(5)). */
+function openFlagsOf(suffix: string): number {
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      if (!readlinkSync(`/proc/self/fd/${fd}`).endsWith(suffix)) continue;
+      return Number.parseInt(
+        /flags:\s+(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))![1]!,
+        8,
+      );
+    } catch {
+      // Closed between the listing and the look.
+    }
+  }
+  return 0;
+}

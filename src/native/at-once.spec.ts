@@ -1,0 +1,105 @@
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { canAnswerAtOnce, openAtOnce, readAtOnce } from './at-once.js';
+import { Beneath } from './beneath.js';
+import { sync } from './calls.js';
+import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH, RESOLVE_BENEATH } from './constants.js';
+
+const ANCHOR = O_PATH | O_DIRECTORY | O_CLOEXEC;
+
+describe('calls made at once', () => {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'at-once-'));
+  const at = (name: string): string => path.join(directory, name);
+  let root: number;
+
+  beforeAll(() => {
+    root = sync.openat2(AT_FDCWD, Buffer.from(directory), ANCHOR);
+    fs.mkdirSync(at('below'));
+    fs.writeFileSync(at('below/file'), 'content');
+    fs.symlinkSync('/etc', at('out'));
+    fs.symlinkSync('below', at('in'));
+    execFileSync('mkfifo', [at('fifo')]);
+  });
+
+  afterAll(() => {
+    sync.close(root);
+    fs.rmSync(directory, { recursive: true });
+  });
+
+  it('opens what the kernel has in memory, and the same as on the pool', () => {
+    const fd = openAtOnce(root, Buffer.from('below'), ANCHOR, RESOLVE_BENEATH);
+    // Without a cached entry, or on an older kernel, the pool finds out.
+    if (fd === undefined) return;
+    expect(fs.readdirSync(`/proc/self/fd/${fd}`)).toEqual(['file']);
+    sync.close(fd);
+  });
+
+  it.each(['out', 'out/passwd', '../x', 'missing', 'below/file/x'])(
+    'leaves %s to the pool, which says why it fails',
+    async (name) => {
+      expect(openAtOnce(root, Buffer.from(name), ANCHOR, RESOLVE_BENEATH)).toBeUndefined();
+    },
+  );
+
+  it('reads what is in the page cache, and knows the end of the file', () => {
+    const fd = fs.openSync(at('below/file'), 'r');
+    const buffer = Buffer.alloc(16);
+    expect(readAtOnce(fd, buffer.subarray(0, 4), 3)).toBe(4);
+    expect(buffer.toString('latin1', 0, 4)).toBe('tent');
+    expect(readAtOnce(fd, buffer, 7)).toBe(0);
+    fs.closeSync(fd);
+    // What fails is met again by the read on the pool.
+    expect(readAtOnce(fd, buffer, 0)).toBeUndefined();
+  });
+
+  it('does not trust filesystems that may have to ask somebody', async () => {
+    const proc = sync.openat2(AT_FDCWD, Buffer.from('/proc'), ANCHOR);
+    expect(await canAnswerAtOnce(proc)).toBe(false);
+    sync.close(proc);
+  });
+
+  describe.each([true, false])('Beneath, at once: %s', (atOnce) => {
+    let beneath: Beneath;
+
+    beforeEach(async () => (beneath = await Beneath.open(directory, [], { atOnce })));
+    afterEach(() => beneath.close());
+
+    const outcome = async (work: () => Promise<unknown>): Promise<unknown> =>
+      await work().catch((error: unknown) => (error as { code: string }).code);
+
+    it.each([
+      ['below/file', 'content'],
+      ['in/file', 'content'],
+      ['below', 'EISDIR'],
+      ['fifo', 'EINVAL'],
+      ['out', 'EXDEV'],
+      ['out/passwd', 'EXDEV'],
+      ['missing', 'ENOENT'],
+      ['below/file/x', 'ENOTDIR'],
+    ])('opens %s: %s', async (name, expected) => {
+      const read = async (): Promise<string> => {
+        const file = await beneath.openFile(Buffer.from(name), { follow: true });
+        const buffer = Buffer.alloc(100);
+        const length = await file.read(buffer, 0);
+        await file.close();
+        return buffer.toString('latin1', 0, length);
+      };
+      expect(await outcome(read)).toBe(expected);
+    });
+
+    it.each([
+      ['below/file', fs.constants.S_IFREG],
+      ['out', fs.constants.S_IFLNK],
+      ['in/file', fs.constants.S_IFREG],
+      ['out/passwd', 'EXDEV'],
+      ['missing', 'ENOENT'],
+      ['fifo', fs.constants.S_IFIFO],
+    ])('looks at %s itself: %s', async (name, expected) => {
+      const look = async (): Promise<number> =>
+        (await beneath.lstat(Buffer.from(name))).mode & fs.constants.S_IFMT;
+      expect(await outcome(look)).toBe(expected);
+    });
+  });
+});
