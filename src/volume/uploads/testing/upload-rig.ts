@@ -61,7 +61,8 @@ export class UploadRig {
       kind: 'open',
       strategies: strategiesOf(rig.volumePath, quota),
       identity: await root.stat(),
-      layout: 3, atOnce: true,
+      layout: 3,
+      atOnce: true,
     });
     return rig;
   }
