@@ -35,8 +35,7 @@ export class QuotaScopesController {
   })
   @ApiOkResponse({ type: QuotaStatusDto, description: 'Use and limit' })
   async describe(@Parameters() { volume, qsid }: QuotaScopeDto): Promise<QuotaStatusDto> {
-    const { usedBytes, limitBytes } = await this.volumes.quotaScopes.describe(volume, qsid);
-    return { used_bytes: usedBytes, limit_bytes: limitBytes };
+    return QuotaStatusDto.of(await this.volumes.quotaScopes.describe(volume, qsid));
   }
 
   @Patch()

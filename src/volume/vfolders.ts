@@ -5,6 +5,7 @@ import { isStorageError, StorageError } from '../errors/storage-error.js';
 import type { Beneath } from '../native/beneath.js';
 import { Errno, isErrno } from '../native/errno.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
+import { tellingFullQuota } from './full-quota.js';
 import { scopePath, VFOLDER_MODE, vfolderPathInScope } from './ids/layout.js';
 import { RelPath } from './ids/relpath.js';
 import type { VFolderRef } from './ids/vfolder-id.js';
@@ -56,8 +57,11 @@ export class VFolders {
     const volume = this.registry.get(ref.volume);
     await volume.withRoot('folder.create', async (root) => {
       try {
-        if (ref.id.scope === null) await this.createUnscoped(volume, root, ref, options);
-        else await this.createScoped(volume, root, ref, options);
+        await tellingFullQuota(volume, ref.id, () =>
+          ref.id.scope === null
+            ? this.createUnscoped(volume, root, ref, options)
+            : this.createScoped(volume, root, ref, options),
+        );
       } catch (error) {
         throw fromSystemError(error, {
           subject: 'entry',
@@ -152,12 +156,16 @@ export class VFolders {
     options: CreateOptions,
   ): Promise<void> {
     const made = await makeEmpty(volume, root, id, options.mode);
+    const { path } = volume.locate(id);
+    const { quota } = volume.strategies;
     try {
-      const { path } = volume.locate(id);
-      await volume.strategies.quota.initialiseVFolder(path, options.quotaBytes ?? null);
+      await quota.initialiseVFolder(path, options.quotaBytes ?? null);
     } catch (error) {
       // Without its limit the vfolder must not stay; the failure is reported, not that of the clean-up.
-      if (made) await root.rmdir(volume.locate(id).path).catch(() => undefined);
+      if (made) {
+        await quota.releaseVFolder(path).catch(() => undefined);
+        await root.rmdir(path).catch(() => undefined);
+      }
       throw error;
     }
   }

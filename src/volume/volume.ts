@@ -6,6 +6,7 @@ import { Beneath } from '../native/beneath.js';
 import { Errno, isErrno } from '../native/errno.js';
 import { isSameInode, type Stat } from '../native/stat.js';
 import { Bulkhead, type BulkheadOptions } from './bulkhead.js';
+import { tellingFullQuota } from './full-quota.js';
 import { vfolderLocation } from './ids/layout.js';
 import type { VFolderId } from './ids/vfolder-id.js';
 import type { LayoutVersion } from './layout-marker.js';
@@ -188,10 +189,12 @@ export class Volume {
     id: VFolderId,
     work: (vfolder: Beneath) => Promise<T>,
   ): Promise<T> {
-    return this.run(operation, async () => {
-      using vfolder = await this.openVFolder(id);
-      return await work(vfolder);
-    });
+    return this.run(operation, () =>
+      tellingFullQuota(this, id, async () => {
+        using vfolder = await this.openVFolder(id);
+        return await work(vfolder);
+      }),
+    );
   }
 
   /** `run` with the mount path open for as long as `work` takes. */

@@ -1,8 +1,9 @@
 import type { TreeUsage } from '../../backend/contract/tree-operations.js';
 import { StorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { scopePath, UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
+import { UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
+import { quotaRootOf } from '../quota-admission/quota-root.js';
 import type { Volume } from '../volume.js';
 
 /** What a clone of the vfolder will hold: everything but unfinished uploads. */
@@ -47,7 +48,7 @@ export async function assertSpace(
   destination: VFolderId,
   bytes: number,
 ): Promise<void> {
-  const { telemetry, quota } = volume.strategies;
+  const { telemetry } = volume.strategies;
   const { capacityBytes, usedBytes } = await volume.io(() => telemetry.capacity());
   // -1: unknown.
   if (capacityBytes >= 0 && usedBytes >= 0 && bytes > capacityBytes - usedBytes) {
@@ -56,15 +57,16 @@ export async function assertSpace(
       volume: volume.name,
     });
   }
-  if (destination.scope === null || !quota.enforcesScopes) return;
-  const path = scopePath(destination.scope);
-  const scope = await volume.io(() => quota.describeScope(path));
-  if (scope.limitBytes === null || scope.usedBytes === null) return;
-  if (bytes > scope.limitBytes - scope.usedBytes) {
+  const root = quotaRootOf(volume, destination);
+  if (root === null) return;
+  const { limitBytes, usedBytes: chargedBytes } = await volume.io(() => root.describe());
+  if (limitBytes === null || chargedBytes === null) return;
+  if (bytes > limitBytes - chargedBytes) {
     throw new StorageError('QUOTA_EXCEEDED', 'the quota has too little left for the clone', {
       subject: 'quota-scope',
       volume: volume.name,
       vfid: destination.toString(),
+      data: { used_bytes: chargedBytes, limit_bytes: limitBytes, requested_bytes: bytes },
     });
   }
 }

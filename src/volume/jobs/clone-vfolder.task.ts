@@ -1,6 +1,7 @@
 import type { StorageError } from '../../errors/storage-error.js';
 import type { Beneath } from '../../native/beneath.js';
 import type { Stat } from '../../native/stat.js';
+import { tellingFullQuota } from '../full-quota.js';
 import type { QuotaScopeId } from '../ids/quota-scope-id.js';
 import { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
@@ -52,6 +53,10 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
     if (await this.isInPlace(attempt.record)) {
       return await this.withRoot((root) => syncPlacement(root, this.#destination));
     }
+    await tellingFullQuota(this.volume, this.#destination, () => this.make(attempt));
+  }
+
+  private async make(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
     const like = await this.source.stat();
     await this.ensureScope(this.volume, this.#scope);
     await this.stage(attempt);

@@ -84,11 +84,20 @@ export class DeleteVFolderTask extends JobTask<DeleteVFolderManifest> {
     await this.volume.strategies.trees.remove(
       { path: this.#path },
       {
-        keepDirectory: place !== 'in-place',
+        // What is in the trash is the journal; and a quota is released while its directory is there.
+        keepDirectory: place !== 'in-place' || this.hasOwnQuota,
         signal: attempt.signal,
         onProgress: ({ entries, bytes }) => attempt.advance({ entries, bytes }),
       },
     );
+    if (!this.hasOwnQuota) return;
+    await this.volume.strategies.quota.releaseVFolder(this.#path);
+    if (place === 'in-place') await this.volume.strategies.trees.remove({ path: this.#path });
+  }
+
+  /** That of a scoped id belongs to the scope. */
+  private get hasOwnQuota(): boolean {
+    return this.#vfolder.scope === null;
   }
 
   private withRoot<T>(work: (root: Beneath) => Promise<T>): Promise<T> {

@@ -1,4 +1,5 @@
 import { StorageError } from '../../errors/storage-error.js';
+import { tellingFullQuota } from '../full-quota.js';
 import { VFOLDER_MODE, vfolderPath } from '../ids/layout.js';
 import { VFolderId } from '../ids/vfolder-id.js';
 import { makeVFolderDirectory } from '../vfolder-directory.js';
@@ -42,6 +43,10 @@ export class FillVFolderTask extends JobTask<CloneVFolderManifest> {
         volume: this.volume.name,
       });
     }
+    await tellingFullQuota(this.volume, this.#destination, () => this.fill(attempt));
+  }
+
+  private async fill(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
     await this.source.stat();
     await this.makeDestination();
     const path = vfolderPath(this.#destination);

@@ -6,6 +6,7 @@ import { isSameInode } from '../../native/stat.js';
 import { meterTransfer } from '../../observability/metrics.js';
 import type { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import type { Volume } from '../volume.js';
+import { explainFull } from '../full-quota.js';
 import { BodyReader } from './body-reader.js';
 import { putInPlace } from './completion.js';
 import type { StagedFile } from './staged-file.js';
@@ -64,7 +65,7 @@ export class OpenUpload {
       return upload;
     } catch (error) {
       await staged.close();
-      throw fromSystemError(error, targetDetails(request.ref, request.target));
+      throw await explained(volume, request, error);
     }
   }
 
@@ -96,7 +97,7 @@ export class OpenUpload {
       if (this.staged === null || left === 0) await reader.next();
       else await this.append(this.staged, reader);
     } catch (error) {
-      throw fromSystemError(error, targetDetails(this.request.ref, this.request.target));
+      throw await explained(this.volume, this.request, error);
     } finally {
       this.#reader = undefined;
       reader.close();
@@ -200,6 +201,14 @@ export class OpenUpload {
     using now = await this.volume.openVFolder(this.request.ref.id);
     if (!isSameInode(await now.stat(), await staged.vfolder.stat())) throw noSuchUpload();
   }
+}
+
+function explained(
+  volume: Volume,
+  { ref, target }: UploadRequest,
+  error: unknown,
+): Promise<unknown> {
+  return explainFull(volume, ref.id, fromSystemError(error, targetDetails(ref, target)));
 }
 
 /** There is no room for more; what has been written is all right. */

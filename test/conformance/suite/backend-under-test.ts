@@ -7,6 +7,7 @@ import type {
   VolumeSettings,
   VolumeStrategies,
 } from '../../../src/backend/contract/backend.js';
+import type { AbstractVolumeAgent } from '../../../src/backend/contract/volume-agent.js';
 import type { TreeLocation } from '../../../src/backend/contract/tree-task.js';
 import type { BackendCatalog } from '../../../src/backend/contract/backend-catalog.js';
 import type * as catalogModule from '../../../src/backend/contract/backend-catalog.js';
@@ -20,6 +21,11 @@ export interface VolumeOnDisk {
   dispose(): Promise<void> | void;
 }
 
+/** Takes over the volumes it works on. */
+export interface VolumeServer {
+  serve(volumes: readonly VolumeSettings[]): void;
+}
+
 /** What a backend hands the suite. */
 export interface BackendUnderTest {
   /** As in the configuration. */
@@ -28,6 +34,8 @@ export interface BackendUnderTest {
   readonly descriptor?: BackendDescriptor;
   /** Resolution of the times in a listing, nanoseconds; 1 unless given. */
   readonly listedTimesNs?: bigint;
+  /** For a backend that has privileged work done. */
+  makeAgent?(): Promise<AbstractVolumeAgent & VolumeServer>;
   /** Makes a volume of its own for each test. */
   makeVolume(): Promise<VolumeOnDisk>;
 }
@@ -58,6 +66,7 @@ export const HERE = Buffer.from('.');
 export class BackendHost {
   #context: INestApplicationContext | undefined;
   #backend: Backend | undefined;
+  #agent: (AbstractVolumeAgent & VolumeServer) | undefined;
 
   constructor(readonly subject: BackendUnderTest) {}
 
@@ -71,7 +80,11 @@ export class BackendHost {
       'backend/contract/backend-catalog.js',
     );
     const { descriptor } = this.subject;
-    const module = BackendModule.forRoot(descriptor ? { extra: [descriptor] } : {});
+    this.#agent = await this.subject.makeAgent?.();
+    const module = BackendModule.forRoot({
+      ...(descriptor && { extra: [descriptor] }),
+      ...(this.#agent && { agent: this.#agent }),
+    });
     this.#context = await NestFactory.createApplicationContext(module, { logger: false });
     const catalog = this.#context.get<BackendCatalog>(BackendCatalog);
     this.#backend = catalog.get(this.subject.name);
@@ -89,6 +102,7 @@ export class BackendHost {
   async open(): Promise<OpenVolume> {
     const disk = await this.subject.makeVolume();
     const settings = this.settings(disk);
+    this.#agent?.serve([settings]);
     return new OpenVolume(disk, settings, await this.backend.open(settings));
   }
 }
