@@ -82,6 +82,7 @@ function describe(
         ended(await openApiCommand(given, context));
       },
     )
+    .command('quota', 'Look after quotas', (command) => quotaCommands(command, context, ended))
     .command('version', 'Print the version', {}, () => context.print(installation.version))
     .version(installation.version)
     .alias('version', 'V')
@@ -96,6 +97,24 @@ function describe(
       if (error !== undefined && error !== null) throw error;
       throw new UsageError(message);
     });
+}
+
+function quotaCommands(
+  command: Argv,
+  context: CommandContext,
+  ended: (exitCode: number) => void,
+): Argv {
+  return command
+    .command(
+      'check',
+      'Compare the projects and limits of xfs volumes with what is on them',
+      quotaCheckOptions,
+      async (given) => {
+        const { quotaCheckCommand } = await import('./commands/quota-check.command.js');
+        ended(await quotaCheckCommand(given, context));
+      },
+    )
+    .demandCommand(1, 'name what to do with quotas; --help lists it');
 }
 
 function configOption<T>(command: Argv<T>) {
@@ -125,6 +144,17 @@ function serveOptions(command: Argv) {
     .option('strict', {
       type: 'boolean',
       describe: "Refuse to start with unknown keys in the original's tables, instead of warning",
+    });
+}
+
+function quotaCheckOptions(command: Argv) {
+  return configOption(command)
+    .option('fix', { type: 'boolean', describe: 'Repair what is found' })
+    .option('volume', {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      describe: 'Only this volume; may be given several times',
     });
 }
 

@@ -14,12 +14,14 @@ import {
 import { Errno, SystemError } from '../../../native/errno.js';
 import type { FileAttributes } from '../../../native/file-attributes.js';
 
-const READABLE = O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC;
+/** How directories are opened here; O_PATH would not do for their attributes. */
+export const READABLE = O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC;
 /**
  * Stricter than for requests of tenants: no part of the way to a scope or vfolder is a link, and whoever
  * can put one there must not have root work elsewhere. Below a mount point another filesystem would be asked.
  */
-const STRICT = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+export const STRICT =
+  RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 const HERE = Buffer.from('.');
 const SLASH = 0x2f;
 const LISTING_BYTES = 32 * 1024;

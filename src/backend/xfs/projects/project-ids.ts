@@ -7,6 +7,8 @@ export interface ProjectIdRange {
   readonly projectIdMax: number;
 }
 
+const MOST_SKIPPED = 100;
+
 /**
  * Finds an id that nothing on the filesystem carries and nobody has listed. There is no register of ids in
  * the filesystem, but its quota records tell: an inode with an id keeps a record of it, and so does a limit.
@@ -34,6 +36,11 @@ export class ProjectIds {
     if (found === undefined) throw this.usedUp();
     this.#last = found;
     return found;
+  }
+
+  /** Somebody else takes the same ids at the same moment: goes on somewhere else. */
+  skip(): void {
+    this.#last += 1 + Math.floor(Math.random() * MOST_SKIPPED);
   }
 
   private async firstFree(

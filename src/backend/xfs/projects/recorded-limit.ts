@@ -1,4 +1,4 @@
-import { calls } from '../../../native/calls.js';
+import { calls, sync } from '../../../native/calls.js';
 import { Errno, isErrno } from '../../../native/errno.js';
 
 /** Readable and writable with CAP_SYS_ADMIN only, so that no tenant sets it. */
@@ -19,6 +19,16 @@ export async function recordLimit(fd: number, hardBytes: number | null): Promise
     await calls.fsync(fd);
   } catch (error) {
     if (!isErrno(error, ...DISPENSABLE)) throw error;
+  }
+}
+
+export function recordedLimit(fd: number): number | null {
+  try {
+    const text = sync.fgetxattr(fd, ATTRIBUTE).toString('latin1');
+    return /^[1-9]\d{0,15}$/.test(text) ? Number(text) : null;
+  } catch (error) {
+    if (isErrno(error, Errno.ENODATA, Errno.EOPNOTSUPP)) return null;
+    throw error;
   }
 }
 

@@ -1,7 +1,9 @@
 import type { VolumeSettings } from '../../contract/backend.js';
 import type { ProjectLimits, ProjectStatus } from '../../contract/volume-agent.js';
+import { Beneath } from '../../../native/beneath.js';
 import { calls } from '../../../native/calls.js';
 import { Errno, SystemError } from '../../../native/errno.js';
+import { mountOf } from '../../../native/mounts.js';
 import type { XfsOptions } from '../xfs.options.js';
 import { Turns, withLockedDirectory } from './exclusive.js';
 import { ProjectDirectory, withProjectDirectory } from './project-directory.js';
@@ -70,25 +72,64 @@ export class VolumeProjects {
     });
   }
 
-  /** The limit comes first, so that there is no moment at which the project has none. */
+  /**
+   * Gives the directory a new id, whatever it holds and whatever it had: for repairs, which give the id to what is below
+   * afterwards.
+   */
+  renew(path: Buffer, limits: ProjectLimits): Promise<number> {
+    return this.exclusively((files) =>
+      this.within(path, async (directory) => {
+        const projectId = await this.giveId(directory, limits, files);
+        if (files) this.list(files, projectId, path);
+        return projectId;
+      }),
+    );
+  }
+
+  /** The files that list projects as they stand; `null` without registration. */
+  async listed(): Promise<ProjectFiles | null> {
+    return this.settings.options.registerProjects ? await this.#registry.read() : null;
+  }
+
+  /** Runs `work` on the files that list projects, while no project of the filesystem is made; on `null` without registration. */
+  maintain<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
+    return this.exclusively(work);
+  }
+
   private async make(
     directory: ProjectDirectory,
     limits: ProjectLimits,
     files: ProjectFiles | null,
   ): Promise<number> {
     if (!(await directory.isEmpty())) throw new SystemError(Errno.ENOTEMPTY, 'ioctl');
-    const { fd, attributes } = directory;
+    return await this.giveId(directory, limits, files);
+  }
+
+  /**
+   * The limit comes first, so that there is no moment at which the project has none. Other volumes of the
+   * filesystem may have locks of their own, seen from another container: an id that more than this directory
+   * carries right after was taken twice, and is given back.
+   */
+  private async giveId(
+    { fd, attributes }: ProjectDirectory,
+    limits: ProjectLimits,
+    files: ProjectFiles | null,
+  ): Promise<number> {
     const listed = files ? [...files.projid.projectIds, ...files.projects.projectIds] : [];
-    const projectId = await this.#ids.next(fd, listed);
-    await applyLimits(fd, projectId, limits);
-    try {
-      await calls.setProject(fd, attributes, projectId, true);
-      await calls.fsync(fd);
-    } catch (error) {
-      await calls.setProjectLimits(fd, projectId, UNLIMITED);
-      throw error;
+    for (let attempt = 1; ; attempt++) {
+      const projectId = await this.#ids.next(fd, listed);
+      await applyLimits(fd, projectId, limits);
+      try {
+        await calls.setProject(fd, attributes, projectId, true);
+        await calls.fsync(fd);
+      } catch (error) {
+        await calls.setProjectLimits(fd, projectId, UNLIMITED);
+        throw error;
+      }
+      const { usedInodes } = await statusOf(fd, projectId);
+      if (usedInodes <= 1 || attempt === MAX_COLLISIONS) return projectId;
+      this.#ids.skip();
     }
-    return projectId;
   }
 
   private list(files: ProjectFiles, projectId: number, path: Buffer): void {
@@ -98,10 +139,10 @@ export class VolumeProjects {
     register(files, projectId, `${mountPath}/${relative}`, projectName(relative), name);
   }
 
-  /** One at a time: in this process in order, among processes by the lock of the mount path, which needs no file. */
+  /** One at a time: in this process in order, among processes by the lock of the mount point, which needs no file. */
   private exclusively<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
-    return this.#turns.take(() =>
-      withLockedDirectory(this.settings.path, () => this.registering(work)),
+    return this.#turns.take(async () =>
+      withLockedDirectory(await mountPointOf(this.settings.path), () => this.registering(work)),
     );
   }
 
@@ -115,4 +156,11 @@ export class VolumeProjects {
   }
 }
 
+/** Several volumes of a configuration may be on one filesystem, which has one set of ids. */
+async function mountPointOf(path: string): Promise<string> {
+  using root = await Beneath.open(path);
+  return mountOf((await root.stat()).dev)?.mountPoint ?? path;
+}
+
+const MAX_COLLISIONS = 8;
 const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInodes: null } as const;
