@@ -1,31 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type * as agentModule from '../../src/backend/xfs/local-volume-agent.js';
 import { describeBackend } from '../conformance/backend-suite.js';
 import type { BackendUnderTest } from '../conformance/suite/backend-under-test.js';
-import { built } from '../support/built.js';
-import { ScratchVolume, xfsOptions } from './support/guest.js';
+import { makeAgent, ScratchVolume } from './support/guest.js';
 
 const subject: BackendUnderTest = {
   name: 'xfs',
-  async makeAgent() {
-    const { LocalVolumeAgent } = await built<typeof agentModule>(
-      'backend/xfs/local-volume-agent.js',
-    );
-    return new LocalVolumeAgent();
-  },
+  makeAgent: () => makeAgent(),
   async makeVolume() {
     const volume = new ScratchVolume('conformance');
-    const files = mkdtempSync(join(tmpdir(), 'xfs-files-'));
-    return {
-      path: volume.path,
-      options: xfsOptions(files),
-      dispose() {
-        volume.dispose();
-        rmSync(files, { recursive: true, force: true });
-      },
-    };
+    const { path } = volume;
+    return { path, options: volume.settings.options, dispose: () => volume.dispose() };
   },
 };
 
