@@ -44,7 +44,8 @@ export function isSystemError(error: unknown): error is SystemErrorLike {
 
 /**
  * Turns a failed system call into a StorageError; other errors are returned as they are, so that
- * `throw fromSystemError(error, …)` is always right. The message is the kernel's text, without paths.
+ * `throw fromSystemError(error, …)` is always right. The message is the kernel's text, without paths, or ours where
+ * that would mislead.
  */
 export function fromSystemError(error: unknown, details: ErrorDetails = {}): unknown {
   if (!isSystemError(error)) return error;
@@ -52,7 +53,8 @@ export function fromSystemError(error: unknown, details: ErrorDetails = {}): unk
   const code = CODE_BY_ERRNO.get(errno) ?? 'INTERNAL';
   return new StorageError(
     code,
-    strerror(errno) ?? error.message,
+    // What the kernel says of a path that leaves its root is about devices, and helps nobody.
+    code === 'OUTSIDE_VFOLDER' ? undefined : (strerror(errno) ?? error.message),
     { subject: 'entry', errno, ...details },
     { cause: error },
   );

@@ -80,7 +80,7 @@ export class FoldersController {
   @Operation('folder.usage', {
     summary: 'Count what a vfolder holds',
     description:
-      'Walks the tree, unless the backend keeps counters; a large tree takes its time. Links are counted and not followed; running uploads are included. A missing folder answers 404.',
+      'Walks the tree, unless the backend keeps counters; a large tree takes its time. Links are counted and not followed; running uploads are not. A missing folder answers 404.',
   })
   @ApiOkResponse({ type: UsageDto, description: 'Entries and bytes' })
   async usage(@Parameters() { ref }: VFolderDto): Promise<UsageDto> {

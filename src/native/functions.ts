@@ -145,6 +145,10 @@ export const functions = {
     'int sync_file_range(int fd, int64_t offset, int64_t nbytes, unsigned int flags)',
   ),
   syncfs: bind<[fd: number]>('syncfs', 'int syncfs(int fd)'),
+  prlimit: bind<[pid: number, resource: number, limit: Buffer, old: number]>(
+    'prlimit',
+    'int prlimit(int pid, int resource, const void *limit, void *old)',
+  ),
   prctl: bind<[option: number, a: number, b: number, c: number, d: number]>(
     'prctl',
     'int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)',

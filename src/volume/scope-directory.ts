@@ -15,6 +15,7 @@ import type { Volume } from './volume.js';
 /** How long another worker may take between making the directory and finishing the scope. */
 const SETTLE_MS = 2_000;
 const SETTLE_STEP_MS = 25;
+const ROOT = Buffer.from('.');
 const OURS = [Buffer.from(TRASH_DIRECTORY), Buffer.from(STAGING_DIRECTORY)];
 
 /**
@@ -54,6 +55,8 @@ export class ScopeDirectory {
   async finish(limitBytes: number | null): Promise<void> {
     await this.volume.strategies.quota.initialiseScope(this.#path, limitBytes);
     await this.makePrivateDirectories();
+    await this.root.syncDirectory(this.#path);
+    await this.root.syncDirectory(ROOT);
   }
 
   async presence(): Promise<ScopePresence> {

@@ -1,7 +1,11 @@
 import type { TreeUsage } from '../backend/contract/tree-operations.js';
 import { StorageError } from '../errors/storage-error.js';
+import { UPLOAD_DIRECTORY } from './ids/layout.js';
 import type { VFolderId } from './ids/vfolder-id.js';
 import type { Volume } from './volume.js';
+
+/** Bytes that are on their way are no content yet, and some never will be. */
+const UPLOADS = Buffer.from(UPLOAD_DIRECTORY);
 
 /**
  * Walks over whole vfolders for their usage. They run on the volume's own threads and take minutes for
@@ -40,7 +44,7 @@ export class UsageWalks {
     });
     try {
       return await Promise.race([
-        trees.usage(volume.locate(id), { signal: stop.signal }),
+        trees.usage(volume.locate(id), { signal: stop.signal, omit: [UPLOADS] }),
         deadline,
       ]);
     } finally {

@@ -96,7 +96,7 @@ export class VFolders {
     });
   }
 
-  /** Counts everything below the vfolder, running uploads included; links count as themselves. */
+  /** Counts everything below the vfolder but running uploads, as far as the filesystem's own counters tell them apart; links count as themselves. */
   async usage(ref: VFolderRef): Promise<TreeUsage> {
     const volume = this.registry.get(ref.volume);
     try {

@@ -56,7 +56,7 @@ export class VolumeModule {
         { provide: JobPublisher, useValue: publisher ?? new LogJobPublisher() },
         ...SERVICES,
       ],
-      exports: [VolumeService],
+      exports: [VolumeService, UnmanagedTrees],
     };
   }
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as poolModule from '../../src/backend/posix/tree-pool.js';
 import type { TreePool, TreePoolOptions } from '../../src/backend/posix/tree-pool.js';
+import type { TreeOrder } from '../../src/backend/posix/tree-protocol.js';
 import { built } from '../support/built.js';
 import { makeWideTree } from './suite/trees.js';
 
@@ -13,7 +14,7 @@ describe('TreePool', () => {
   let top: string;
   let pool: TreePool;
   let make: (options?: Partial<TreePoolOptions>) => TreePool;
-  const usage = { kind: 'usage', path: Buffer.from('tree') } as const;
+  const usage: TreeOrder = { kind: 'usage', path: Buffer.from('tree'), omit: [] };
 
   beforeAll(async () => {
     top = fs.mkdtempSync(path.join(os.tmpdir(), 'pool-'));
@@ -47,6 +48,26 @@ describe('TreePool', () => {
     while (pool.threadCount > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await pool.run(usage)).toMatchObject({ fileCount: 2020 });
     expect(pool.threadCount).toBe(1);
+  });
+
+  it('closes what a thread left open that did not come to its end', async () => {
+    const native = (name: string): string =>
+      JSON.stringify(pathToFileURL(path.resolve('dist/native', name)).href);
+    const workerUrl = rogue(`
+      import { workerData } from 'node:worker_threads';
+      import { sync } from ${native('calls.js')};
+      import { DescriptorLedger } from ${native('descriptor-ledger.js')};
+      new DescriptorLedger(workerData.descriptors).record();
+      parentPort.on('message', () => {
+        const [closed] = Array.from({ length: 5 }, () => sync.openat2(-100, Buffer.from(workerData.volume.path), 0));
+        sync.close(closed);
+        process.exit(1);
+      });`);
+    make({ workerUrl });
+    await expect(pool.run(usage)).rejects.toMatchObject({ code: 'INTERNAL' });
+    while (pool.threadCount > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const open = fs.readdirSync('/proc/self/fd').map((fd) => linkOf(`/proc/self/fd/${fd}`));
+    expect(open).not.toContain(top);
   });
 
   it('uses an idle thread rather than make another', async () => {
@@ -94,3 +115,11 @@ describe('TreePool', () => {
     expect(await running).toMatchObject({ code: 'UNAVAILABLE' });
   });
 });
+
+function linkOf(path: string): string | undefined {
+  try {
+    return fs.readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -10,14 +10,14 @@ export interface TreeUsage {
   readonly lagSeconds?: number;
 }
 
-export interface UsageOptions extends TreeTaskOptions {
-  /** Counts, however long that takes, although the filesystem has counters that are somewhat behind. */
-  readonly exact?: boolean;
-}
-
 export interface OmitOptions {
   /** Names directly below the location that are left out with everything under them. */
   readonly omit?: readonly Buffer[];
+}
+
+export interface UsageOptions extends TreeTaskOptions, OmitOptions {
+  /** Counts, however long that takes, although the filesystem has counters that are somewhat behind. */
+  readonly exact?: boolean;
 }
 
 export interface CopyOptions extends TreeTaskOptions, OmitOptions {

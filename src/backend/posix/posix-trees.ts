@@ -53,8 +53,8 @@ export class PosixTrees implements TreeOperations {
     for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
   }
 
-  usage(location: TreeLocation, options?: UsageOptions): Promise<TreeUsage> {
-    return this.pool.run({ kind: 'usage', path: location.path }, options);
+  usage(location: TreeLocation, { omit = [], ...options }: UsageOptions = {}): Promise<TreeUsage> {
+    return this.pool.run({ kind: 'usage', path: location.path, omit }, options);
   }
 
   /** Extended attributes of a directory, in the order of `names`; `null` for each that it does not have. */

@@ -28,7 +28,11 @@ export type TreeOrder =
       readonly path: Uint8Array;
       readonly omit: readonly Uint8Array[];
     }
-  | { readonly kind: 'usage'; readonly path: Uint8Array }
+  | {
+      readonly kind: 'usage';
+      readonly path: Uint8Array;
+      readonly omit: readonly Uint8Array[];
+    }
   | {
       readonly kind: 'attributes';
       readonly path: Uint8Array;

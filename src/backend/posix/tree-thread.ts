@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { StorageError } from '../../errors/storage-error.js';
+import { DescriptorLedger } from '../../native/descriptor-ledger.js';
 import { SystemError } from '../../native/errno.js';
 import {
   SharedTask,
@@ -22,6 +23,7 @@ export interface TaskListener {
 /** One worker thread of a volume, seen from the thread that started it. */
 export class TreeThread {
   readonly #worker: Worker;
+  readonly #descriptors = new DescriptorLedger();
   readonly #tasks = new Map<number, { listener: TaskListener; shared: SharedTask }>();
   #nextId = 1;
   #isRetired = false;
@@ -32,7 +34,7 @@ export class TreeThread {
   constructor(url: URL, volume: TreeVolume) {
     this.#worker = new Worker(url, {
       name: 'tree-worker',
-      workerData: volume,
+      workerData: { volume, descriptors: this.#descriptors.buffer },
       // Descriptors are closed by those who opened them; Node's own book-keeping does not see most of them.
       trackUnmanagedFds: false,
     });
@@ -42,6 +44,7 @@ export class TreeThread {
     this.#worker.on('error', (error) => this.#fail(error));
     this.ended = new Promise((resolve) => {
       this.#worker.once('exit', (code) => {
+        this.#descriptors.closeAll();
         this.#fail(new Error(`tree worker exited with code ${code}`));
         resolve();
       });

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
+import { DescriptorLedger } from '../../native/descriptor-ledger.js';
 import type { ToWorker, TreeVolume } from './tree-protocol.js';
 import { TreeScheduler } from './tree-scheduler.js';
 import { begin, treeVolume } from './tree-walks.js';
@@ -8,7 +9,12 @@ import { begin, treeVolume } from './tree-walks.js';
  * Entry of a tree worker thread. It belongs to one volume and makes blocking system calls: a volume that
  * hangs stops this thread and nothing else. It has no state but its running walks.
  */
-const volume = treeVolume(workerData as TreeVolume);
+const given = workerData as {
+  readonly volume: TreeVolume;
+  readonly descriptors: SharedArrayBuffer;
+};
+const volume = treeVolume(given.volume);
+new DescriptorLedger(given.descriptors).record();
 const port = parentPort!;
 let running = false;
 

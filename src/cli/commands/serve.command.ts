@@ -7,6 +7,7 @@ import {
   type ReadingOptions,
 } from '../../config/load-settings.js';
 import { assertConfinementWorks } from '../../native/beneath.js';
+import { forbidCoreDumps } from '../../native/resource-limits.js';
 import { loggerFor } from '../../observability/logger.js';
 import { backends } from '../../backend/index.js';
 import { devBanner } from '../dev-banner.js';
@@ -42,6 +43,7 @@ export async function serveCommand(
   try {
     const loaded = load();
     ({ settings } = loaded);
+    forbidCoreDumps();
     process.umask(DEFAULT_UMASK);
     process.title = 'storage-proxy: primary';
     configureLoggingFrom(settings, {});

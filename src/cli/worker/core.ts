@@ -10,6 +10,7 @@ import { isServiceable, type ProbeReport } from '../../health/probe/probe-report
 import type { VolumeState } from '../../health/process-group.js';
 import { forgetVolume } from '../../observability/metrics.js';
 import { NestLogger } from '../../observability/nest-logger.js';
+import { UnmanagedTrees } from '../../volume/downloads/unmanaged-trees.js';
 import { VolumeModule } from '../../volume/volume.module.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import type { WorkerBus } from '../../volume/worker-bus.js';
@@ -91,7 +92,10 @@ export class Core {
   async close(deadlineMs: number): Promise<void> {
     this.volumes.uploads.stop();
     await this.quiesce(deadlineMs);
-    await this.volumes.registry.close(deadlineMs);
+    await Promise.all([
+      this.volumes.registry.close(deadlineMs),
+      this.context.get(UnmanagedTrees, { strict: false }).close(deadlineMs),
+    ]);
     this.agent.close();
     // The context has no hooks that could take time: what must be ended in order was ended above.
     await this.context.close().catch(() => undefined);

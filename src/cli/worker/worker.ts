@@ -11,6 +11,7 @@ import { loggerFor, setLogLevel } from '../../observability/logger.js';
 import { collectProcessMetrics, snapshotMetrics } from '../../observability/metrics.js';
 import { protectSecrets } from '../../observability/redact.js';
 import { installation } from '../installation.js';
+import { forbidCoreDumps } from '../../native/resource-limits.js';
 import { Channel } from '../ipc/channel.js';
 import { IpcWorkerBus } from '../ipc/ipc-worker-bus.js';
 import { portOfPrimary } from '../ipc/ports.js';
@@ -150,6 +151,7 @@ export class Worker {
 
 function prepareProcess({ worker }: WorkerBrief, settings: Settings): void {
   process.title = `storage-proxy: worker ${worker}`;
+  forbidCoreDumps();
   process.umask(Number.parseInt(settings.server.umask, 8));
   configureLoggingFrom(settings, { worker });
   beginAudit(worker, settings);

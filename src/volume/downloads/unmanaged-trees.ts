@@ -23,6 +23,13 @@ export class UnmanagedTrees {
     return opening;
   }
 
+  /** Ends the threads of all of them, as far as they let themselves be ended within `deadlineMs`. Never rejects. */
+  async close(deadlineMs: number): Promise<void> {
+    const opened = [...this.#byRoot.values()];
+    this.#byRoot.clear();
+    await Promise.allSettled(opened.map(async (trees) => (await trees).close(deadlineMs)));
+  }
+
   private async open(root: string): Promise<TreeOperations> {
     const { options: Options } = this.catalog.describe(PLAIN_BACKEND);
     const { trees } = await this.catalog.get(PLAIN_BACKEND).open({

@@ -22,6 +22,11 @@ const SWEEP_LOCK = Buffer.from(`${PROXY_DIRECTORY}/upload-sweep`);
 /** Between two vfolders of a walk, which has all the time in the world. */
 const PAUSE_MS = 20;
 const REMEMBERED_VISITS = 10_000;
+/**
+ * How often a volume is asked whether a walk is due. When the last one began is written on the volume: proxies that
+ * restart more often than they sweep, and volumes that were away, have their turn all the same.
+ */
+const LOOK_EVERY_MS = 60_000;
 
 /**
  * Collects uploads that nobody continues and markers of finished ones, by age: in a vfolder when an upload
@@ -43,7 +48,8 @@ export class UploadSweeper {
   /** Starts the periodic walks. */
   start(): void {
     const { sweepIntervalMs } = this.settings.uploads;
-    this.#timer ??= setInterval(() => void this.sweepAll(), sweepIntervalMs).unref();
+    const lookEveryMs = Math.min(sweepIntervalMs, LOOK_EVERY_MS);
+    this.#timer ??= setInterval(() => void this.sweepAll(), lookEveryMs).unref();
   }
 
   /** Ends them, a running one at its next step. */

@@ -11,9 +11,9 @@ const TYPE_AND_SIZE = 0x201;
 
 /**
  * Counts every entry below the directory `fd`, which is taken over, and sums up their sizes. A directory that
- * may not be read counts as one entry.
+ * may not be read counts as one entry; what has one of the names in `omit` in the top directory does not count.
  */
-export function* usage(fd: number, pace: Pace): Walk<TreeUsage> {
+export function* usage(fd: number, omit: readonly Buffer[], pace: Pace): Walk<TreeUsage> {
   const { progress } = pace;
   const descent = new Descent<undefined>(fd, undefined, pace.hidden);
   const stat = new StatBuffer();
@@ -25,7 +25,9 @@ export function* usage(fd: number, pace: Pace): Walk<TreeUsage> {
         continue;
       }
       const { entry, here } = descent;
-      if (statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
+      const isLeftOut =
+        omit.length > 0 && descent.depth === 0 && omit.some((name) => name.equals(entry.name()));
+      if (!isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
         pace.count(stat.size);
         if (entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR)) {
           enterIfReadable(descent, entry.name(), undefined);
