@@ -32,7 +32,8 @@ export class DescriptorLedger {
   closeAll(): number {
     let closed = 0;
     this.#bits.forEach((bits, index) => {
-      for (let bit = 0; bits !== 0 && bit < BITS; bit++) {
+      if (bits === 0) return;
+      for (let bit = 0; bit < BITS; bit++) {
         if ((bits & (1 << bit)) === 0) continue;
         closeQuietly(index * BITS + bit);
         closed += 1;
