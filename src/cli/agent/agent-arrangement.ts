@@ -4,7 +4,7 @@ import { loggerFor } from '../../observability/logger.js';
 import type { Identity } from '../primary/identity.js';
 import type { AgentAccess } from './agent-access.js';
 import { privateDoor } from './agent-accounts.js';
-import { AgentSupervisor } from './agent-supervisor.js';
+import { AgentSupervisor, type SupervisorOptions } from './agent-supervisor.js';
 import { PrivateSocket } from './private-socket.js';
 
 const log = loggerFor('primary');
@@ -18,8 +18,7 @@ export class AgentArrangement {
   constructor(
     private settings: Settings,
     private readonly identity: Identity,
-    /** The compiled entry of the agent's process. */
-    private readonly entry: string,
+    private readonly options: Pick<SupervisorOptions, 'entry' | 'isQuiet'>,
   ) {
     if (canRunAgent(settings, identity)) this.#socket = new PrivateSocket();
   }
@@ -35,7 +34,7 @@ export class AgentArrangement {
   async start(): Promise<void> {
     if (!this.#socket || this.#supervisor || !isWanted(this.settings)) return;
     const door = privateDoor(this.#socket.path, this.identity);
-    this.#supervisor = new AgentSupervisor(this.settings, { entry: this.entry, door });
+    this.#supervisor = new AgentSupervisor(this.settings, { ...this.options, door });
     await this.#supervisor.start().catch((error: Error) => log.error(error.message));
   }
 

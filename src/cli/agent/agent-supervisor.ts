@@ -19,6 +19,8 @@ export interface SupervisorOptions {
   /** The compiled entry of the agent's process. */
   readonly entry: string;
   readonly door: AgentDoor;
+  /** Its log goes nowhere. */
+  readonly isQuiet?: boolean;
 }
 
 /** Runs an agent as a child process, and starts it again when it ends. */
@@ -92,7 +94,7 @@ export class AgentSupervisor {
       cwd: '/',
       // Nothing of the environment: it may hold secrets.
       env: { UV_THREADPOOL_SIZE: String(this.settings.server.threadPoolSize) },
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', this.options.isQuiet ? 'ignore' : 'inherit', 'inherit', 'ipc'],
       serialization: 'advanced',
     });
     const link: SupervisorLink = new Channel(portOfChild(child));

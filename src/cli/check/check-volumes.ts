@@ -1,10 +1,18 @@
 import { fork } from 'node:child_process';
 import { formatKeyPath } from '../../grammar/section/key-path.js';
 import { settingsToJson, type Settings } from '../../config/settings.js';
+import type { AgentAccess } from '../agent/agent-access.js';
 import type { Identity } from '../primary/identity.js';
 
 /** For starting a process and opening volumes that answer. */
 const OVERHEAD_MS = 10_000;
+
+/** What the checking process is told. */
+export interface VolumeCheckOrder {
+  /** From `settingsToJson`. */
+  readonly settings: string;
+  readonly agent: AgentAccess;
+}
 
 /** What the checking process says of one volume; `problem` is null for a good one. */
 export interface VolumeFinding {
@@ -19,7 +27,7 @@ export interface VolumeFinding {
 export function checkVolumes(
   settings: Settings,
   identity: Identity,
-  entry: string,
+  { entry, agent }: { readonly entry: string; readonly agent: AgentAccess },
 ): Promise<string[]> {
   const findings = new Map<string, string | null>();
   for (const { name } of settings.volumes) findings.set(name, 'did not answer');
@@ -45,7 +53,8 @@ export function checkVolumes(
     child.on('message', ({ volume, problem }: VolumeFinding) => findings.set(volume, problem));
     child.once('exit', end);
     child.once('error', end);
-    child.send(settingsToJson(settings), () => undefined);
+    const order: VolumeCheckOrder = { settings: settingsToJson(settings), agent };
+    child.send(order, () => undefined);
   });
 }
 

@@ -5,22 +5,22 @@ import { configureLogging } from '../../observability/logger.js';
 import { LocalWorkerBus } from '../../volume/worker-bus.js';
 import { openCore } from '../worker/core.js';
 import { endNow } from '../worker/self-care.js';
-import type { VolumeFinding } from './check-volumes.js';
+import type { VolumeCheckOrder, VolumeFinding } from './check-volumes.js';
 
 /** The entry of the process that `check-config --probe` looks at volumes with. */
 process.once('disconnect', endNow);
-process.once('message', (json: string) => {
-  check(json).then(endNow, (error: unknown) => {
+process.once('message', (order: VolumeCheckOrder) => {
+  check(order).then(endNow, (error: unknown) => {
     process.stderr.write(`storage-proxy: ${String(error)}\n`);
     endNow();
   });
 });
 
-async function check(json: string): Promise<void> {
+async function check({ settings: json, agent }: VolumeCheckOrder): Promise<void> {
   // What goes wrong is printed by the command, once.
   configureLogging({ level: 'fatal' });
   const settings = settingsFromJson(json);
-  const core = await openCore(settings, new LocalWorkerBus());
+  const core = await openCore(settings, new LocalWorkerBus(), { agent });
   for (const { volume, usable, reason } of core.volumeStates()) {
     if (!usable) await report({ volume, problem: reason ?? 'cannot be used' });
   }

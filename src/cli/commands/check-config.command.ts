@@ -1,8 +1,11 @@
 import { backends } from '../../backend/index.js';
 import { checkConfig, loadSettings, type ReadingOptions } from '../../config/load-settings.js';
 import type { ConfigLocation } from '../../config/find-config-file.js';
+import type { Settings } from '../../config/settings.js';
+import { configureLogging } from '../../observability/logger.js';
+import { AgentArrangement } from '../agent/agent-arrangement.js';
 import { installation } from '../installation.js';
-import { workerIdentity } from '../primary/identity.js';
+import { workerIdentity, type Identity } from '../primary/identity.js';
 import { readTlsMaterial } from '../primary/tls-material.js';
 import { checkVolumes } from '../check/check-volumes.js';
 import type { CommandContext, ConfigArguments } from './context.js';
@@ -27,6 +30,22 @@ export async function checkConfigCommand(
   return 0;
 }
 
+/** With the agent that `serve` would have. */
+async function probeVolumes(settings: Settings, identity: Identity): Promise<string[]> {
+  configureLogging({ level: 'fatal', destination: 'stderr' });
+  const agent = new AgentArrangement(settings, identity, {
+    entry: installation.agentEntry,
+    isQuiet: true,
+  });
+  try {
+    await agent.start();
+    const entry = installation.volumeCheckEntry;
+    return await checkVolumes(settings, identity, { entry, agent: agent.access });
+  } finally {
+    await agent.end();
+  }
+}
+
 /** What `serve` would need besides: accounts, certificates, and with `probe` the volumes. */
 async function checkSurroundings(
   options: ConfigLocation & ReadingOptions,
@@ -37,7 +56,7 @@ async function checkSurroundings(
     const { user, group } = settings.storageProxy;
     const identity = workerIdentity({ user, group, installation: installation.file });
     readTlsMaterial(settings);
-    return probe ? await checkVolumes(settings, identity, installation.volumeCheckEntry) : [];
+    return probe ? await probeVolumes(settings, identity) : [];
   } catch (error) {
     return (error instanceof Error ? error.message : String(error)).split('\n');
   }

@@ -61,7 +61,7 @@ export class Primary {
       proberForker(proberEntry, identity),
       (report) => this.probed(report),
     );
-    this.#agent = new AgentArrangement(loaded.settings, identity, options.agentEntry);
+    this.#agent = new AgentArrangement(loaded.settings, identity, { entry: options.agentEntry });
     this.#group = new WorkerGroup({
       entry: workerEntry,
       count: storageProxy.numProc,
