@@ -1,5 +1,5 @@
 import koffi from 'koffi';
-import { Errno, SystemError } from './errno.js';
+import { Errno, isErrno, SystemError } from './errno.js';
 
 /**
  * One C function in two forms: `sync` for worker threads and for calls that cannot block, `call` on
@@ -38,6 +38,28 @@ export function throwInjected(syscall: string): void {
   if (errno) throw new SystemError(errno, syscall);
 }
 
+/** Makes a call until no signal interrupts it (EINTR). */
+export function uninterrupted<Result>(makeCall: () => Result): Result {
+  for (;;) {
+    try {
+      return makeCall();
+    } catch (error) {
+      if (!isErrno(error, Errno.EINTR)) throw error;
+    }
+  }
+}
+
+/** The same for a call on the thread pool. */
+export async function uninterruptedly<Result>(makeCall: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await makeCall();
+    } catch (error) {
+      if (!isErrno(error, Errno.EINTR)) throw error;
+    }
+  }
+}
+
 /**
  * Binds a C prototype without variadic parameters: koffi cannot call variadic ones asynchronously, and on
  * Linux the ABIs of x86-64 and arm64 pass fixed ones in the same registers. Interrupted calls are repeated.
@@ -49,18 +71,17 @@ export function bind<Args extends readonly unknown[]>(
 ): NativeFunction<Args> {
   const fn = libc.func(prototype);
 
-  const sync = (...args: Args): number => {
-    for (;;) {
+  const sync = (...args: Args): number =>
+    uninterrupted(() => {
       throwInjected(syscall);
       const result = Number(fn(...args));
-      if (result >= 0) return result;
-      const errno = koffi.errno();
-      if (errno !== Errno.EINTR) throw new SystemError(errno, syscall);
-    }
-  };
+      if (result < 0) throw new SystemError(koffi.errno(), syscall);
+      return result;
+    });
 
   const callOnce = (args: Args): Promise<number> =>
     new Promise((resolve, reject) => {
+      throwInjected(syscall);
       fn.async(...args, (error: Error | null, result: number | bigint) => {
         // koffi.errno() is this call's only until the callback returns.
         if (error) reject(error);
@@ -69,16 +90,7 @@ export function bind<Args extends readonly unknown[]>(
       });
     });
 
-  const call = async (...args: Args): Promise<number> => {
-    for (;;) {
-      throwInjected(syscall);
-      try {
-        return await callOnce(args);
-      } catch (error) {
-        if (!(error instanceof SystemError && error.errno === Errno.EINTR)) throw error;
-      }
-    }
-  };
+  const call = (...args: Args): Promise<number> => uninterruptedly(() => callOnce(args));
 
   return { sync, call };
 }

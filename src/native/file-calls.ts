@@ -1,13 +1,13 @@
 import fs from 'node:fs';
 import { SystemError } from './errno.js';
-import { throwInjected } from './ffi.js';
+import { throwInjected, uninterrupted, uninterruptedly } from './ffi.js';
 
 /** Reading and writing open files, by Node's own bindings: libuv has these, and its errors only need their errno. */
 function promised<Args extends unknown[], Result>(
   syscall: string,
   start: (args: Args, done: (error: Error | null, result: Result) => void) => void,
 ): (...args: Args) => Promise<Result> {
-  return (...args) =>
+  const once = (args: Args): Promise<Result> =>
     new Promise((resolve, reject) => {
       throwInjected(syscall);
       start(args, (error, result) => {
@@ -15,13 +15,14 @@ function promised<Args extends unknown[], Result>(
         else resolve(result);
       });
     });
+  return (...args) => uninterruptedly(() => once(args));
 }
 
 function immediate<Args extends unknown[], Result>(
   syscall: string,
   run: (...args: Args) => Result,
 ): (...args: Args) => Result {
-  return (...args) => {
+  const once = (args: Args): Result => {
     throwInjected(syscall);
     try {
       return run(...args);
@@ -29,6 +30,7 @@ function immediate<Args extends unknown[], Result>(
       throw SystemError.from(error as Error, syscall);
     }
   };
+  return (...args) => uninterrupted(() => once(args));
 }
 
 type ReadArgs = [fd: number, buffer: Uint8Array, position: number];
