@@ -5,6 +5,8 @@ import type { RelPath } from '../ids/relpath.js';
 import type { StagedFile } from './staged-file.js';
 import { openTargetParent } from './target-parent.js';
 
+const ELSEWHERE = [Errno.ENOENT, Errno.ENOTDIR, Errno.EXDEV, Errno.ELOOP, Errno.EACCES];
+
 /**
  * Moves a whole, synced staging file to its place, replacing a file or link that is there. The lock is held.
  * Where a border of quotas lies in between, which no rename crosses, the bytes are copied.
@@ -25,12 +27,15 @@ export async function putInPlace(
 ): Promise<void> {
   const { directory, names } = staged;
   await markWhole(directory, names);
+  let isInPlace = false;
   try {
     using parent = await openTargetParent(staged.vfolder, directory, target, options);
     await move(staged, parent, target.name);
+    isInPlace = true;
     await parent.syncDirectory();
   } catch (error) {
-    await directory.rename(names.done, names.offset).catch(ignoreMissing);
+    // Without its staging file an upload is known by the marker alone.
+    if (!isInPlace) await directory.rename(names.done, names.offset).catch(ignoreMissing);
     throw error;
   }
   await directory.syncDirectory();
@@ -71,4 +76,17 @@ async function copyAcross(staged: StagedFile, parent: Beneath, name: Buffer): Pr
 
 function ignoreMissing(error: unknown): void {
   if (!isErrno(error, Errno.ENOENT)) throw error;
+}
+
+/**
+ * Makes the place of a finished upload durable, before it is called finished to a client that asks again: the proxy
+ * may have died, or the sync failed, right after the move. Rejects with SystemError.
+ */
+export async function syncPlace(vfolder: Beneath, target: RelPath): Promise<void> {
+  try {
+    await vfolder.syncDirectory(target.parent().toBytes());
+  } catch (error) {
+    // The owner has moved or removed the directory meanwhile, which is theirs to do.
+    if (!isErrno(error, ...ELSEWHERE)) throw error;
+  }
 }

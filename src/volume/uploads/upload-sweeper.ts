@@ -159,13 +159,17 @@ async function takeTurn(volume: Volume, intervalMs: number): Promise<OpenFile | 
   const file = await root.openFile(SWEEP_LOCK, { write: true, create: 'if-missing', mode: 0o600 });
   const isNew = file.stat.size === 0;
   const ageMs = Date.now() - Number(file.stat.mtimeNs / 1_000_000n);
-  // A little early is better than skipping every other time.
-  if ((!isNew && ageMs < intervalMs * 0.9) || !(await file.tryLock())) {
-    await file.close();
-    return null;
+  let isOurs = false;
+  try {
+    // A little early is better than skipping every other time.
+    if (!isNew && ageMs < intervalMs * 0.9) return null;
+    if (!(await file.tryLock())) return null;
+    await file.write([Buffer.from('The modification time is when uploads were last swept.\n')], 0);
+    isOurs = true;
+    return file;
+  } finally {
+    if (!isOurs) await file.close();
   }
-  await file.write([Buffer.from('The modification time is when uploads were last swept.\n')], 0);
-  return file;
 }
 
 function ignoreExisting(error: unknown): void {

@@ -463,6 +463,26 @@ describe('when things fail', () => {
     },
   );
 
+  it.each([
+    ['of the directory that has it now', 2],
+    ['of the directory it came from', 3],
+  ])('a failed sync %s does not lose a file that is in place', async (_, nth) => {
+    mkdirSync(join(rig.path, 'dir'));
+    const request = await rig.begin('dir/a', 5);
+    failOnce('fsync', Errno.EIO, nth);
+    await expect(rig.send(request, HELLO)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    injectFaults(undefined);
+    expect(rig.read('dir/a')).toEqual(HELLO);
+    const synced: string[] = [];
+    injectFaults((name) => {
+      synced.push(name);
+      return undefined;
+    });
+    expect(await rig.offset(request)).toBe(5);
+    // Only now is it certain that the file stays there.
+    expect(synced).toContain('fsync');
+  });
+
   it('a crash between the marker and the move is made good by the next request (U2)', async () => {
     const request = await rig.begin('a', 5);
     appendFileSync(staging(request.session), HELLO);

@@ -11,6 +11,7 @@ import { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
 import { WorkerBus } from '../worker-bus.js';
 import { beginUpload, cancelUpload } from './begin-upload.js';
+import { syncPlace } from './completion.js';
 import { OpenUpload } from './open-upload.js';
 import { StagedFile, type StagedState } from './staged-file.js';
 import { UploadSweeper } from './upload-sweeper.js';
@@ -166,7 +167,8 @@ export class Uploads {
     }
   }
 
-  private async openStaged(volume: Volume, { ref, session }: UploadRequest): Promise<StagedState> {
+  private async openStaged(volume: Volume, request: UploadRequest): Promise<StagedState> {
+    const { ref, session, target } = request;
     const names = namesOf(session);
     let abandoned = false;
     try {
@@ -174,6 +176,10 @@ export class Uploads {
         const state = await StagedFile.open(await volume.openVFolder(ref.id), names);
         // The deadline has passed and nobody waits for this any more: the lock must not stay.
         if (abandoned && state instanceof StagedFile) await state.close();
+        if (state === 'finished') {
+          using vfolder = await volume.openVFolder(ref.id);
+          await syncPlace(vfolder, target);
+        }
         return state;
       });
     } catch (error) {
