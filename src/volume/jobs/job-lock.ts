@@ -49,7 +49,13 @@ export async function lockDirectory(root: Beneath, path: Buffer): Promise<LockOu
     if (isErrno(error, Errno.ENOENT)) return 'gone';
     throw error;
   }
-  return keepIf(await tryFlock(fd), fd);
+  let taken = false;
+  try {
+    taken = await tryFlock(fd);
+  } finally {
+    if (!taken) await calls.close(fd);
+  }
+  return taken ? { release: () => calls.close(fd) } : 'held';
 }
 
 /** Locks a file made for that purpose. */
@@ -77,12 +83,6 @@ export async function lockFile(directory: Beneath, name: Buffer): Promise<LockOu
     }
     await file.close();
   }
-  return 'held';
-}
-
-async function keepIf(taken: boolean, fd: number): Promise<LockOutcome> {
-  if (taken) return { release: () => calls.close(fd) };
-  await calls.close(fd);
   return 'held';
 }
 
