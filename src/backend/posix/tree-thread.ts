@@ -91,10 +91,15 @@ export class TreeThread {
     this.retire();
   }
 
-  /** Fails every task now; the thread ends when its system call returns, which on a hung volume may be never. */
+  /**
+   * Fails every task now. The thread ends by itself when its system call returns, which on a hung volume may be never.
+   * It is not terminated: that would leave open what its walks have opened.
+   */
   abandon(error: Error): void {
+    for (const { shared } of this.#tasks.values()) shared.cancel();
     this.#fail(error);
-    void this.#worker.terminate();
+    this.#worker.unref();
+    this.#post({ type: 'end' });
   }
 
   #post(message: ToWorker): void {
