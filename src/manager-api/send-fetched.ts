@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
+import { fromSystemError } from '../errors/from-system-error.js';
 import { meterTransfer, type TransferMeter } from '../observability/metrics.js';
 import type { OpenedFile } from '../volume/files/opened-file.js';
 
@@ -16,7 +17,7 @@ export async function sendFetched(
   file: OpenedFile,
 ): Promise<void> {
   const meter = meterTransfer(volume, 'fetch');
-  const body = Readable.from(chunksOf(file, meter), { objectMode: false });
+  const body = Readable.from(chunksOf(volume, file, meter), { objectMode: false });
   body.once('close', () => {
     meter.close();
     void file.close();
@@ -24,10 +25,17 @@ export async function sendFetched(
   await reply.type('application/octet-stream').header('content-length', file.sizeBytes).send(body);
 }
 
-async function* chunksOf(file: OpenedFile, meter: TransferMeter): AsyncGenerator<Buffer> {
+async function* chunksOf(
+  volume: string,
+  file: OpenedFile,
+  meter: TransferMeter,
+): AsyncGenerator<Buffer> {
   for (let at = 0; at < file.sizeBytes;) {
     const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, file.sizeBytes - at));
-    const count = await file.read(chunk, at);
+    const count = await file.read(chunk, at).catch((error: unknown) => {
+      // Before the first chunk there is still an answer to give.
+      throw fromSystemError(error, { volume });
+    });
     if (count < chunk.length) throw new Error('the file became shorter while it was sent');
     yield chunk;
     meter.add(count);
