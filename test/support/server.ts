@@ -21,6 +21,12 @@ export interface ServerOptions {
   /** Names of `vfs` volumes, each in a folder of its own; `local` unless given. */
   readonly volumes?: readonly string[];
   readonly args?: readonly string[];
+  /** For Node.js itself, before the script: a module to preload, for instance. */
+  readonly nodeArgs?: readonly string[];
+  /** Where its directory is made; the system's directory for temporary files unless given. */
+  readonly parent?: string;
+  /** Another build's main.js. */
+  readonly main?: string;
   /** False: `start` returns at once, for servers that are not expected to become ready. */
   readonly waitUntilReady?: boolean;
 }
@@ -68,7 +74,7 @@ export class TestServer {
 
   /** Everything but the process: for tests that change files before, or launch several times. */
   static async prepare(options: ServerOptions = {}): Promise<TestServer> {
-    const directory = mkdtempSync(join(tmpdir(), 'storage-proxy-'));
+    const directory = mkdtempSync(join(options.parent ?? tmpdir(), 'storage-proxy-'));
     // Workers may run as another user.
     chmodSync(directory, 0o755);
     const [client = 0, manager = 0, internal = 0] = await freePorts(3);
@@ -150,7 +156,8 @@ export class TestServer {
 
   /** Starts the process (again). Rejects with its output when it ends instead of becoming ready. */
   async launch(): Promise<void> {
-    const args = [MAIN, 'serve', '-f', this.configFile, ...(this.options.args ?? [])];
+    const { nodeArgs = [], main = MAIN, args: more = [] } = this.options;
+    const args = [...nodeArgs, main, 'serve', '-f', this.configFile, ...more];
     const child = spawn(process.execPath, args, {
       cwd: this.directory,
       env: { ...withoutOverrides(process.env), ...this.options.env },
