@@ -2,15 +2,15 @@ import type { PuritySimulator } from './purity-simulator/purity-simulator.js';
 import type { InstalledToolkit } from './rapidfile/install-toolkit.js';
 
 /** Checked options of a FlashBlade volume on a local disk, for suites that open the backend themselves. */
-export function flashBladeOptions(array: PuritySimulator, toolkit: InstalledToolkit): object {
+export function flashBladeOptions(array: PuritySimulator, toolkit?: InstalledToolkit): object {
   return {
     endpoint: array.endpoint,
     apiToken: array.apiToken,
     fileSystem: 'vfolders',
     verifyTls: true,
     timeoutMs: 5000,
-    rapidFile: 'required',
-    rapidFilePath: toolkit.directory,
+    rapidFile: toolkit ? 'required' : 'off',
+    ...(toolkit && { rapidFilePath: toolkit.directory }),
     confinement: 'required',
     processes: 4,
     fastRemove: false,

@@ -16,14 +16,14 @@ import {
  */
 export class PureStorageOptions {
   @Setting(
-    'purity_endpoint',
+    'purity-endpoint',
     'Base URL of the array, of its management address.',
     textLike(/^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/, 'a URL such as "https://flashblade.example"'),
     { required: true, example: 'https://flashblade.example' },
   )
   readonly endpoint!: string;
 
-  @Setting('purity_api_token', 'API token of a read-only user of the array.', text(), {
+  @Setting('purity-api-token', 'API token of a read-only user of the array.', text(), {
     secret: true,
     example: 'T-01234567-89ab-cdef-0123-456789abcdef',
   })
@@ -31,7 +31,7 @@ export class PureStorageOptions {
   readonly apiToken?: string;
 
   @Setting(
-    'purity_api_token_file',
+    'purity-api-token-file',
     'Absolute path of a file that holds the token instead; a line end behind it is ignored.',
     path(),
     { example: '/run/secrets/purity-token' },
@@ -39,21 +39,21 @@ export class PureStorageOptions {
   readonly tokenFile?: string;
 
   @Setting(
-    'purity_api_version',
+    'purity-api-version',
     'REST version, `1.8` to `1.12` or `2.0` and later. Left out: the newest that the array and the proxy know.',
     textLike(/^[12]\.\d{1,3}(\.\d{1,3})?$/, 'a version such as "1.8" or "2.4"'),
     { example: '1.8' },
   )
   readonly apiVersion?: string;
 
-  @Setting('purity_fs_name', 'Name of the file system on the array that is mounted.', text(), {
+  @Setting('purity-fs-name', 'Name of the file system on the array that is mounted.', text(), {
     required: true,
     example: 'vfolders',
   })
   readonly fileSystem!: string;
 
   @Setting(
-    'purity_ssl_verify',
+    'purity-ssl-verify',
     'Whether the certificate of the array must be valid. Off, whoever is on the way can read the API token.',
     flag(),
     { default: true },
@@ -61,7 +61,7 @@ export class PureStorageOptions {
   readonly verifyTls!: boolean;
 
   @Setting(
-    'purity_ca_file',
+    'purity-ca-file',
     'Absolute path of a PEM file with the authority of the certificate of the array, instead of those of the system.',
     path(),
     { example: '/etc/ssl/flashblade-ca.pem' },
@@ -69,7 +69,7 @@ export class PureStorageOptions {
   readonly caFile?: string;
 
   @Setting(
-    'purity_timeout',
+    'purity-timeout',
     'Longest time that one call of the array may take.',
     duration({ min: 100, max: 60_000 }),
     {
@@ -87,7 +87,7 @@ export class PureStorageOptions {
   readonly rapidFile!: 'required' | 'off';
 
   @Setting(
-    'rapidfile_path',
+    'rapidfile-path',
     'Absolute path of the folder with the programs of the toolkit. Left out: the folders of `PATH`.',
     path(),
     { example: '/usr/bin' },
@@ -95,7 +95,7 @@ export class PureStorageOptions {
   readonly rapidFilePath?: string;
 
   @Setting(
-    'rapidfile_confinement',
+    'rapidfile-confinement',
     '`required`: programs that go into trees run only where the kernel (Landlock) keeps them inside; elsewhere the proxy walks itself. `off`: they run unconfined, which is safe only while nobody writes to the folders they work on.',
     oneOf('required', 'off'),
     { default: 'required' },
@@ -103,7 +103,7 @@ export class PureStorageOptions {
   readonly confinement!: 'required' | 'off';
 
   @Setting(
-    'rapidfile_processes',
+    'rapidfile-processes',
     'Programs of the toolkit at a time, in each worker.',
     integer({ min: 1, max: 64 }),
     {
@@ -113,7 +113,7 @@ export class PureStorageOptions {
   readonly processes!: number;
 
   @Setting(
-    'fast_remove',
+    'fast-remove',
     'Whether deleted trees are renamed into `.fast-remove`, for the array to delete in the background. The file system must have its fast-remove directory enabled.',
     flag(),
     { default: false },
@@ -121,7 +121,7 @@ export class PureStorageOptions {
   readonly fastRemove!: boolean;
 
   @Setting(
-    'local_locks',
+    'local-locks',
     '`refuse`: a mount with `nolock` or `local_lock` makes the volume unavailable, since its locks would not be seen by other hosts. `allow`: only this host serves the volume.',
     oneOf('refuse', 'allow'),
     { default: 'refuse' },
@@ -129,7 +129,7 @@ export class PureStorageOptions {
   readonly localLocks!: 'refuse' | 'allow';
 
   @Setting(
-    'require_nfs',
+    'require-nfs',
     'Whether the path must be an NFS mount, so that nothing is written to what lies below a missing one.',
     flag(),
     { default: true },

@@ -36,6 +36,8 @@ export interface BackendUnderTest {
   readonly listedTimesNs?: bigint;
   /** For a backend that has privileged work done. */
   makeAgent?(): Promise<AbstractVolumeAgent & VolumeServer>;
+  /** Every entry costs a round trip: trees are as small, and attacks as short, as their purpose allows. */
+  readonly isSlow?: boolean;
   /** Makes a volume of its own for each test. */
   makeVolume(): Promise<VolumeOnDisk>;
 }

@@ -37,7 +37,7 @@ export function describeStrategies(host: BackendHost): void {
     expect(strategies.warnings.join()).toContain('version.txt');
     fs.writeFileSync(volume.at('version.txt'), '3\n');
     const marked = await host.backend.open(volume.settings);
-    expect(marked.warnings).toEqual([]);
+    expect(marked.warnings.join()).not.toContain('version.txt');
     await marked.close(5000);
   });
 

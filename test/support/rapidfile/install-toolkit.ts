@@ -21,6 +21,8 @@ export interface Quirks {
   readonly names?: 'replace' | 'raw';
   /** Something on standard error although all is well. */
   readonly noise?: boolean;
+  /** Goes through every link that it meets. */
+  readonly followsLinks?: boolean;
   readonly pls?: ToolQuirks;
   readonly pdu?: ToolQuirks;
   readonly prm?: ToolQuirks;

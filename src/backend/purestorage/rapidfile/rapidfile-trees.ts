@@ -1,4 +1,5 @@
 import { StorageError } from '../../../errors/storage-error.js';
+import { Errno, isErrno } from '../../../native/errno.js';
 import type { Listing, ListOptions, ScannedEntry } from '../../contract/entry.js';
 import type {
   CopyOptions,
@@ -17,6 +18,8 @@ import type { Tools } from './tools.js';
 const HERE = Buffer.from('.');
 const VOLUME: TreeLocation = { path: HERE };
 const PAGE = 1000;
+/** Entries that a listing may have before a program is started for it. */
+const WORTH_A_PROGRAM = 1000;
 
 type RemoveOptions = TreeTaskOptions & { readonly keepDirectory?: boolean };
 
@@ -46,19 +49,26 @@ export class RapidFileTrees implements TreeOperations {
     private readonly parts: RapidFileParts,
   ) {}
 
-  /** A page of a directory is read plainly: the program has no position to go on from. */
+  /**
+   * Small pages, and pages to go on from, are read plainly: the program has no position to go on from. A large one is
+   * the whole directory as a rule.
+   */
   async list(
     root: TreeLocation,
     path: Buffer,
     options: ListOptions & TreeTaskOptions,
   ): Promise<Listing> {
     const { limit, cursor, signal } = options;
-    if (limit > 0 || cursor !== undefined) return await this.plain.list(root, path, options);
+    const isSmall = limit > 0 && limit < WORTH_A_PROGRAM;
+    if (isSmall || cursor !== undefined) return await this.plain.list(root, path, options);
     signal?.throwIfAborted();
     const { anchors, tools, reservedNames } = this.parts;
     using directory = await anchors.open(root, path);
-    const entries = await this.#try('listing a directory', () => tools.list(directory, signal));
-    if (entries === undefined) return await this.plain.list(root, path, options);
+    const entries = await this.#try('listing a directory', () =>
+      tools.list(directory, limit, signal),
+    );
+    if (entries === undefined || entries === 'more')
+      return await this.plain.list(root, path, options);
     options.onProgress?.({ entries: entries.length, bytes: 0 });
     return {
       entries: entries.filter(({ name }) => !reservedNames.some((each) => each.equals(name))),
@@ -89,27 +99,37 @@ export class RapidFileTrees implements TreeOperations {
     options: CopyOptions = {},
   ): Promise<void> {
     options.signal?.throwIfAborted();
-    if (this.parts.mayWalk && options.destinationVolumePath === undefined) {
-      await this.#copyBulk(source, destination, options);
+    const isBegun =
+      this.parts.mayWalk &&
+      options.destinationVolumePath === undefined &&
+      (await this.#copyBulk(source, destination, options));
+    try {
+      await this.plain.copy(source, destination, options);
+    } catch (error) {
+      // A program that went through a link, or met a tree that changed, left a directory where none belongs.
+      if (!isBegun || !isErrno(error, Errno.EISDIR, Errno.ENOTDIR)) throw error;
+      await this.plain.remove(destination, { keepDirectory: true });
+      await this.plain.copy(source, destination, options);
     }
-    await this.plain.copy(source, destination, options);
   }
 
+  /** Whether the copy was begun: the destination then holds nothing but what the program put there. */
   async #copyBulk(
     source: TreeLocation,
     destination: TreeLocation,
     { signal, omit = [] }: CopyOptions,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { anchors, tools } = this.parts;
     using from = await anchors.open(source);
     using to = await anchors.make(destination);
-    if (to === undefined || !(await this.#isEmpty(destination))) return;
+    if (to === undefined || !(await this.#isEmpty(destination))) return false;
     try {
       await this.#try('copying a tree', () => tools.copy(from, to, signal));
     } finally {
       // A program cannot be told to leave names out.
       for (const name of omit) await this.plain.removeEntry(destination, name);
     }
+    return true;
   }
 
   async remove(location: TreeLocation, options: RemoveOptions = {}): Promise<void> {

@@ -30,8 +30,11 @@ export class Tools {
     private readonly runner: ToolRunner,
   ) {}
 
-  /** The entries of one directory. Throws UncertainName as well. Those that vanish meanwhile are left out. */
-  async list({ fd }: Anchor, signal?: AbortSignal): Promise<Entry[]> {
+  /**
+   * The entries of one directory, or `more` when there are more than `limit` (0: no limit). Throws UncertainName as
+   * well. Those that vanish meanwhile are left out.
+   */
+  async list({ fd }: Anchor, limit: number, signal?: AbortSignal): Promise<Entry[] | 'more'> {
     const { version, pls } = this.toolkit;
     const format = version.major === 1 ? '--json' : '--jsonlines';
     const command = { tool: 'pls', program: pls, args: [format, '--', '.'], directory: fd };
@@ -39,7 +42,9 @@ export class Tools {
     for await (const line of splitRecords(this.runner.look(command, signal), LINE_FEED)) {
       if (line.length === 0) continue;
       const entry = await withTarget(fd, parseListedRecord(line, version.major));
-      if (entry) entries.push(entry);
+      if (entry === undefined) continue;
+      if (limit > 0 && entries.length === limit) return 'more';
+      entries.push(entry);
     }
     return entries;
   }
