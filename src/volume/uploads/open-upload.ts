@@ -159,7 +159,7 @@ export class OpenUpload {
       }
     } catch (error) {
       await checkpoint.settled();
-      if (isFull(error)) await this.keep(staged, position);
+      if (isFull(error)) await this.keepWhatIsSure(staged, start, position);
       throw error;
     } finally {
       meter.close();
@@ -168,9 +168,13 @@ export class OpenUpload {
     return position;
   }
 
-  /** The volume is full: what has been written whole stays. */
-  private async keep(staged: StagedFile, offset: number): Promise<void> {
+  /**
+   * The volume is full: what has been written whole stays. Where the failure may be about earlier bytes, and may have
+   * been missed by a sync that ran beside the writes, that is what was there before.
+   */
+  private async keepWhatIsSure(staged: StagedFile, start: number, written: number): Promise<void> {
     await this.volume.io(async () => {
+      const offset = (await staged.tellsLate()) ? start : written;
       await staged.rollBack(offset);
       await staged.persist(offset);
     });
@@ -211,9 +215,10 @@ function explained(
   return explainFull(volume, ref.id, fromSystemError(error, targetDetails(ref, target)));
 }
 
-/** There is no room for more; what has been written is all right. */
+/** There is no room for more; what has been written is all right. A sync that fails says the opposite. */
 function isFull(error: unknown): boolean {
-  return isErrno(error, Errno.ENOSPC, Errno.EDQUOT) || isStorageError(error, 'QUOTA_EXCEEDED');
+  if (isErrno(error, Errno.ENOSPC, Errno.EDQUOT)) return error.syscall !== 'fdatasync';
+  return isStorageError(error, 'QUOTA_EXCEEDED');
 }
 
 /** Syncs every so many bytes, one sync at a time, beside the writes. */

@@ -3,6 +3,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
 import { isSameInode, type Stat } from '../../native/stat.js';
 import { OffsetRecord } from './offset-record.js';
+import { writesBehind } from './writes-behind.js';
 import { STAGING_MODE, UPLOAD_PATH, type UploadNames } from './upload-names.js';
 
 /**
@@ -23,6 +24,8 @@ export type StagedState = StagedFile | 'held' | 'finished' | 'missing';
  */
 export class StagedFile {
   #writebackFrom: number | undefined;
+  /** What it was cut to since the record was written: the record may promise more. */
+  #cutTo = Infinity;
 
   private constructor(
     readonly vfolder: Beneath,
@@ -60,7 +63,12 @@ export class StagedFile {
 
   /** Bytes that are certainly on stable storage. */
   get durableBytes(): number {
-    return this.record.offset;
+    return Math.min(this.record.offset, this.#cutTo);
+  }
+
+  /** Whether a write that fails may tell of bytes that an earlier one seemed to take. */
+  tellsLate(): Promise<boolean> {
+    return writesBehind(this.file.fd);
   }
 
   /**
@@ -105,6 +113,7 @@ export class StagedFile {
   async persist(offset: number): Promise<void> {
     await this.persistBytes();
     if (offset !== this.record.offset) await this.record.commit(offset);
+    this.#cutTo = Infinity;
   }
 
   /** The same without the record, for a whole file: the marker that replaces the record says that it is whole. */
@@ -116,9 +125,10 @@ export class StagedFile {
    * Cuts the file to `offset`, by default to what is durable. Where even that fails nothing may be believed
    * of the file any more, since a later sync could succeed without the lost pages: the upload is dropped.
    */
-  async rollBack(offset: number = this.record.offset): Promise<void> {
+  async rollBack(offset: number = this.durableBytes): Promise<void> {
+    this.#cutTo = Math.min(this.#cutTo, offset);
     try {
-      await this.file.truncate(offset);
+      await this.file.truncate(this.#cutTo);
     } catch (error) {
       await this.directory.unlink(this.names.staging);
       throw error;
