@@ -67,12 +67,17 @@ export class FilesController {
   @Operation('file.list', {
     summary: 'List a directory',
     description:
-      'Not recursive, in directory order, at most `scandir-limit` entries; `truncated` tells when some were left out. Links are shown, not followed. Running uploads are hidden. A path that is missing or not a directory answers 400 with the `errno`.',
+      'Not recursive, at most `scandir-limit` entries; `truncated` tells when some were left out, and `cursor` where the next page begins: ask again with it for the rest. Entries that are made or removed between two pages may come or not; all others come exactly once. Links are shown, not followed. Running uploads are hidden. A path that is missing or not a directory answers 400 with the `errno`.',
   })
   @ApiOkResponse({ type: FileListDto, description: 'The entries' })
-  async list(@Parameters() { ref, relpath }: ListFilesDto): Promise<FileListDto> {
-    const { entries, truncated } = await this.volumes.files.list(ref, relpath);
-    return { items: entries.map(entryDto), truncated };
+  async list(@Parameters() parameters: ListFilesDto): Promise<FileListDto> {
+    const { ref, relpath, page } = parameters;
+    const { entries, truncated, nextCursor } = await this.volumes.files.list(ref, relpath, page);
+    return {
+      items: entries.map(entryDto),
+      truncated,
+      ...(nextCursor !== undefined && { cursor: nextCursor }),
+    };
   }
 
   @Post('rename')

@@ -226,6 +226,51 @@ describe.each(DIALECTS)('list with %s ids', (dialect) => {
     expect(json['truncated']).toBe(true);
   });
 
+  it.each([1, 3, 5, 100])('goes through a directory in pages of at most %i', async (limit) => {
+    const files = await Files.in(dialect);
+    await files.call('upload', { relpath: 'new', size: 5 });
+    for (let index = 0; index < 11; index++) writeFileSync(files.at(`${index}`), '');
+    const seen: string[] = [];
+    let cursor: unknown;
+    do {
+      const page = { relpath: '.', limit, ...(cursor !== undefined && { cursor }) };
+      const { status, json } = await files.call('list', page);
+      const items = json['items'] as { name: string }[];
+      ({ cursor } = json);
+      expect({ status, truncated: json['truncated'] }).toEqual({
+        status: 200,
+        truncated: cursor !== undefined,
+      });
+      expect(items.length).toBeLessThanOrEqual(Math.min(limit, 5));
+      seen.push(...items.map(({ name }) => name));
+    } while (cursor !== undefined);
+    expect(['.upload', ...seen].toSorted()).toEqual(files.names().toSorted());
+  });
+
+  it('sorts by the bytes of names what it may read', async () => {
+    const files = await Files.in(dialect);
+    for (const name of ['b', 'a', 'B', 'é']) writeFileSync(files.at(`dir/${name}`), '');
+    const names = async (more: object): Promise<unknown> => {
+      const { json } = await files.call('list', { relpath: 'dir', sort: 'name', ...more });
+      const items = json['items'] as { name: string }[];
+      return { names: items.map(({ name }) => name), truncated: json['truncated'] };
+    };
+    expect(await names({})).toEqual({ names: ['B', 'a', 'b', 'inner', 'é'], truncated: false });
+    expect(await names({ limit: 2 })).toEqual({ names: ['B', 'a'], truncated: true });
+    writeFileSync(files.at('dir/more'), '');
+    expect(await names({})).toMatchObject({ truncated: true });
+  });
+
+  it.each([
+    ['a cursor that is none', { cursor: 'zzzzzzzzzzzzz' }, { cursor: expect.any(String) }],
+    ['a cursor of sorted names', { cursor: 'a', sort: 'name' }, { cursor: expect.any(String) }],
+    ['a page of nothing', { limit: 0 }, { limit: expect.any(String) }],
+    ['another order', { sort: 'size' }, { sort: expect.any(String) }],
+  ])('refuses %s', async (_, page, data) => {
+    const files = await Files.in(dialect);
+    expectProblem(await files.call('list', { relpath: '.', ...page }), 400, { data });
+  });
+
   it('hides uploads that are under way', async () => {
     const files = await Files.in(dialect);
     await files.call('upload', { relpath: 'new', size: 5 });

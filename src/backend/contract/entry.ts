@@ -20,7 +20,7 @@ export interface Entry {
 export interface ListOptions {
   /** 0 means no limit. */
   readonly limit: number;
-  /** Opaque position returned as `nextCursor` by an earlier call on the same directory. */
+  /** Opaque position returned as `nextCursor` by an earlier call on the same directory; SystemError EINVAL when it is none. */
   readonly cursor?: string;
 }
 

@@ -41,7 +41,11 @@ export interface TreeOperations {
   readonly knowsUsageAtOnce: boolean;
 
   /** One directory, not recursive. Links on the way to the directory are followed while they stay inside `root`. */
-  list(root: TreeLocation, path: Buffer, options: ListOptions & TreeTaskOptions): Promise<Listing>;
+  list(
+    root: TreeLocation,
+    path: Buffer,
+    options: ListOptions & OmitOptions & TreeTaskOptions,
+  ): Promise<Listing>;
 
   /**
    * Every file, directory and link below, in batches, with backpressure: reading stops while nobody asks for

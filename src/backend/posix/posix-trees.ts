@@ -31,11 +31,11 @@ export class PosixTrees implements TreeOperations {
   async list(
     root: TreeLocation,
     path: Buffer,
-    { limit, cursor, ...options }: ListOptions & TreeTaskOptions,
+    { limit, cursor, omit = [], ...options }: ListOptions & OmitOptions & TreeTaskOptions,
   ): Promise<Listing> {
     const entries: Entry[] = [];
     const nextCursor = await this.pool.run<string | undefined>(
-      { kind: 'list', root: root.path, path, limit, cursor },
+      { kind: 'list', root: root.path, path, limit, cursor, omit },
       options,
       (batch) => {
         for (const entry of decodeEntries(batch)) entries.push(entry);

@@ -21,6 +21,7 @@ export type TreeOrder =
       readonly path: Uint8Array;
       readonly limit: number;
       readonly cursor: string | undefined;
+      readonly omit: readonly Uint8Array[];
     }
   | {
       readonly kind: 'scan';

@@ -38,7 +38,7 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
   switch (order.kind) {
     case 'list': {
       const fd = openWithin(volume, bytes(order.root), bytes(order.path));
-      return list(fd, order.limit, order.cursor, pace);
+      return list(fd, { ...order, omit: order.omit.map(bytes) }, pace);
     }
     case 'scan': {
       const fd = openWithin(volume, bytes(order.root), bytes(order.path));

@@ -38,7 +38,11 @@ export class FastRemoveTrees implements TreeOperations {
     return this.inner.knowsUsageAtOnce;
   }
 
-  list(root: TreeLocation, path: Buffer, options: ListOptions & TreeTaskOptions): Promise<Listing> {
+  list(
+    root: TreeLocation,
+    path: Buffer,
+    options: ListOptions & OmitOptions & TreeTaskOptions,
+  ): Promise<Listing> {
     return this.inner.list(root, path, options);
   }
 

@@ -29,7 +29,11 @@ export class XfsTrees implements TreeOperations {
     return { fileCount: Math.max(0, project.usedInodes - 1), usedBytes: project.usedBytes };
   }
 
-  list(root: TreeLocation, path: Buffer, options: ListOptions & TreeTaskOptions): Promise<Listing> {
+  list(
+    root: TreeLocation,
+    path: Buffer,
+    options: ListOptions & OmitOptions & TreeTaskOptions,
+  ): Promise<Listing> {
     return this.posix.list(root, path, options);
   }
 

@@ -1,4 +1,5 @@
 import { ApiProperty } from '@nestjs/swagger';
+import { StorageError } from '../../errors/storage-error.js';
 import {
   LenientBool,
   LenientInt,
@@ -10,6 +11,7 @@ import {
 import { IgnoreExtraMembers } from '../../http/validation.pipe.js';
 import { RelPath } from '../../volume/ids/relpath.js';
 import { VFolderId, type VFolderRef } from '../../volume/ids/vfolder-id.js';
+import type { PageRequest } from '../../volume/files/listing.js';
 import { EXAMPLE } from './examples.js';
 import { VFolderDto } from './folder.dto.js';
 import { RelPathText, VFolderIdText } from './member-decorators.js';
@@ -23,9 +25,56 @@ export class FileDto extends VFolderDto {
   relpath!: RelPath;
 }
 
+/** Orders of a listing. */
+const ORDERS = ['directory', 'name'] as const;
+
+function listingOrder(text: string): (typeof ORDERS)[number] {
+  const order = ORDERS.find((each) => each === text);
+  if (order === undefined) throw new Error(`value is not one of ${ORDERS.join(', ')}`);
+  return order;
+}
+
 export class ListFilesDto extends VFolderDto {
   @RelPathText({ example: 'data' })
   relpath!: RelPath;
+
+  @LenientInt({
+    description: 'Most entries of this answer; `scandir-limit` bounds it as well',
+    optional: true,
+    minimum: 1,
+    example: 100,
+  })
+  limit?: number;
+
+  @Text({
+    description: '`cursor` of the answer before: goes on behind its last entry',
+    optional: true,
+    maxLength: 64,
+  })
+  cursor?: string;
+
+  @ParsedText(listingOrder, {
+    description:
+      '`directory`, the default, can be read page by page at the same cost however large the directory is. `name` sorts by bytes what `scandir-limit` admits, and has no cursor',
+    optional: true,
+    default: 'directory',
+    pattern: `^(${ORDERS.join('|')})$`,
+    example: 'directory',
+  })
+  sort: (typeof ORDERS)[number] = 'directory';
+
+  /** @throws StorageError INVALID_ARGUMENT */
+  get page(): PageRequest {
+    const { limit = 0, cursor, sort } = this;
+    if (sort === 'name' && cursor !== undefined) {
+      const reason = 'pages are in directory order';
+      throw new StorageError('INVALID_ARGUMENT', `cursor: ${reason}`, {
+        subject: 'request',
+        data: { cursor: reason },
+      });
+    }
+    return { limit, cursor, order: sort };
+  }
 }
 
 export class MkdirDto extends VFolderDto {
@@ -204,8 +253,18 @@ export class EntryDto {
 export class FileListDto {
   @ApiProperty({ type: [EntryDto] })
   items!: EntryDto[];
-  @ApiProperty({ example: false, description: 'Entries were left out at `scandir-limit`' })
+  @ApiProperty({
+    example: false,
+    description: 'Entries were left out, at `limit` or at `scandir-limit`',
+  })
   truncated!: boolean;
+  @ApiProperty({
+    required: false,
+    example: '2vlbdp1o5fbsh',
+    description:
+      'With `truncated`, in directory order: where the next page begins. Opaque; good for the same directory',
+  })
+  cursor?: string;
 }
 
 export class TokenDto {

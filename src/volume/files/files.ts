@@ -9,7 +9,7 @@ import type { JobId } from '../jobs/job.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import { deleteEntries, deleteTrees, planDeletion } from './delete.js';
 import { assertNotReserved, entryError } from './entry-error.js';
-import { listDirectory, type FileListing } from './listing.js';
+import { listDirectory, type FileListing, type PageRequest } from './listing.js';
 import { makeDirectories, type MkdirOptions, type MkdirResult } from './mkdir.js';
 import { moveEntry, renameEntry } from './move.js';
 import { openedFile, type OpenedFile } from './opened-file.js';
@@ -42,11 +42,19 @@ export class Files {
     );
   }
 
-  /** One directory, at most `scandir-limit` entries. */
-  async list(ref: VFolderRef, path: RelPath): Promise<FileListing> {
+  /**
+   * One directory or a page of it, at most `scandir-limit` entries.
+   *
+   * @throws StorageError INVALID_ARGUMENT for a cursor that is none
+   */
+  async list(
+    ref: VFolderRef,
+    path: RelPath,
+    page: PageRequest = { limit: 0, order: 'directory' },
+  ): Promise<FileListing> {
     const volume = this.registry.get(ref.volume);
     return await volume.run('file.list', () =>
-      listDirectory(volume, ref, path, this.settings.scandirLimit),
+      listDirectory(volume, ref, path, page, this.settings.scandirLimit),
     );
   }
 

@@ -1,4 +1,5 @@
-import type { Entry } from '../../backend/contract/entry.js';
+import type { Entry, Listing } from '../../backend/contract/entry.js';
+import { StorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { UPLOAD_DIRECTORY } from '../ids/layout.js';
 import type { RelPath } from '../ids/relpath.js';
@@ -19,26 +20,48 @@ export interface ListedEntry extends Omit<Entry, 'target'> {
 }
 
 export interface FileListing {
-  /** In directory order. */
   readonly entries: readonly ListedEntry[];
-  /** Whether the limit left entries out. */
+  /** Whether entries were left out. */
   readonly truncated: boolean;
+  /** Where the next page begins, when there is one: opaque, good for this directory. */
+  readonly nextCursor?: string | undefined;
 }
 
-const HIDDEN = Buffer.from(UPLOAD_DIRECTORY);
+/** Which part of a directory is wanted, and how. */
+export interface PageRequest {
+  /** Most entries of the answer; 0 for all of them. */
+  readonly limit: number;
+  /** `nextCursor` of the page before; in directory order only. */
+  readonly cursor?: string | undefined;
+  /**
+   * `directory` costs the same for a page of a small and of a huge directory. `name` sorts by bytes, and has to
+   * read everything first.
+   */
+  readonly order: 'directory' | 'name';
+}
 
-/** Lists one directory, at most `limit` entries (0: all). `.upload` of the vfolder itself is not shown. */
+const HIDDEN = [Buffer.from(UPLOAD_DIRECTORY)];
+
+/**
+ * Lists one directory. `.upload` of the vfolder itself is not shown.
+ *
+ * @param most entries that are read in all, 0 for no bound: of a larger directory, those beyond are not sorted in
+ * @throws StorageError INVALID_ARGUMENT for a cursor that is none
+ */
 export async function listDirectory(
   volume: Volume,
   ref: VFolderRef,
   path: RelPath,
-  limit: number,
+  page: PageRequest,
+  most: number,
 ): Promise<FileListing> {
-  const { entries, truncated } = await readDirectory(volume, ref, path, limit);
+  const { entries, nextCursor } = await readPage(volume, ref, path, page, most);
+  const truncated = nextCursor !== undefined;
   const links = entries.filter(({ type }) => type === 'SYMLINK');
   const targets = await resolveLinks(volume, ref, path, links);
   return {
     truncated,
+    nextCursor: page.order === 'name' ? undefined : nextCursor,
     entries: entries.map((entry) => ({
       name: entry.name,
       type: entry.type,
@@ -51,30 +74,55 @@ export async function listDirectory(
   };
 }
 
+async function readPage(
+  volume: Volume,
+  ref: VFolderRef,
+  path: RelPath,
+  { limit, cursor, order }: PageRequest,
+  most: number,
+): Promise<Listing> {
+  if (order === 'directory') {
+    return await readDirectory(volume, ref, path, { limit: smallest(limit, most), cursor });
+  }
+  const { entries, nextCursor } = await readDirectory(volume, ref, path, { limit: most });
+  const sorted = entries.toSorted((a, b) => Buffer.compare(a.name, b.name));
+  if (limit === 0 || sorted.length <= limit) {
+    return { entries: sorted, ...(nextCursor !== undefined && { nextCursor }) };
+  }
+  return { entries: sorted.slice(0, limit), nextCursor: '' };
+}
+
+/** Of two limits, where 0 is none. */
+function smallest(a: number, b: number): number {
+  return a === 0 || b === 0 ? Math.max(a, b) : Math.min(a, b);
+}
+
 async function readDirectory(
   volume: Volume,
   ref: VFolderRef,
   path: RelPath,
-  limit: number,
-): Promise<{ entries: readonly Entry[]; truncated: boolean }> {
-  // One more than asked for, in case one is hidden.
-  const askedFor = path.isRoot && limit > 0 ? limit + 1 : limit;
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<Listing> {
   try {
-    const { trees } = volume.strategies;
-    const listing = await trees.list(volume.locate(ref.id), path.toBytes(), { limit: askedFor });
-    const shown = path.isRoot
-      ? listing.entries.filter(({ name }) => !name.equals(HIDDEN))
-      : listing.entries;
-    const entries = limit > 0 ? shown.slice(0, limit) : shown;
-    return {
-      entries,
-      truncated: listing.nextCursor !== undefined || entries.length < shown.length,
-    };
+    return await volume.strategies.trees.list(volume.locate(ref.id), path.toBytes(), {
+      limit,
+      ...(cursor !== undefined && { cursor }),
+      ...(path.isRoot && { omit: HIDDEN }),
+    });
   } catch (error) {
     // Either the directory or the vfolder is missing; opening the latter tells which.
     if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR)) (await volume.openVFolder(ref.id)).close();
+    if (cursor !== undefined && isErrno(error, Errno.EINVAL)) throw noCursor();
     throw entryError(error, ref, path);
   }
+}
+
+function noCursor(): StorageError {
+  const reason = 'it is not where a listing of this directory ended';
+  return new StorageError('INVALID_ARGUMENT', `cursor: ${reason}`, {
+    subject: 'request',
+    data: { cursor: reason },
+  });
 }
 
 /** By the very name Buffers of `links`. */

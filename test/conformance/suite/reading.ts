@@ -66,6 +66,24 @@ export function describeReading(host: BackendHost): void {
     });
   });
 
+  it('leaves out the names it is told to, in pages too', async () => {
+    const omit = [Buffer.from('sub'), Buffer.from('absolute'), Buffer.from('missing')];
+    const names = async (limit: number): Promise<string[]> => {
+      const seen: string[] = [];
+      let cursor: string | undefined;
+      do {
+        const page = { limit, omit, ...(cursor !== undefined && { cursor }) };
+        const { entries, nextCursor } = await trees.list(root, HERE, page);
+        seen.push(...entries.map(({ name }) => name.toString()));
+        cursor = nextCursor;
+      } while (cursor !== undefined);
+      return seen.toSorted();
+    };
+    const expected = ['dangling', 'fifo', 'inside', 'outside'];
+    expect(await names(0)).toEqual(expected);
+    expect(await names(1)).toEqual(expected);
+  });
+
   it('follows links on the way while they stay inside the root', async () => {
     expect((await list('inside')).map(({ name }) => name.toString())).toEqual(['file']);
     expect((await scan(Buffer.from('inside'))).map(({ path }) => path.toString())).toEqual([

@@ -7,19 +7,28 @@ import { BatchWriter } from '../entry-codec.js';
 import type { Pace, Walk } from '../walk.js';
 import { statIfPresent } from './tolerance.js';
 
+/** What of a directory is listed. */
+export interface ListRequest {
+  /** 0: all. */
+  readonly limit: number;
+  /** Where an earlier listing of this directory ended. */
+  readonly cursor?: string | undefined;
+  /** Names left out. */
+  readonly omit?: readonly Buffer[];
+}
+
 /**
  * Lists the directory `fd`, which is taken over, in batches: the entries that are there, at most `limit`
- * (0: all) from `cursor` on. Returns the cursor behind the last one when there are more.
+ * from `cursor` on. Returns the cursor behind the last one when there are more.
  */
 export function* list(
   fd: number,
-  limit: number,
-  cursor: string | undefined,
+  { limit, cursor, omit = [] }: ListRequest,
   pace: Pace,
 ): Walk<string | undefined> {
   try {
     const reader = new DirectoryReader();
-    reader.hidden = pace.hidden;
+    reader.hidden = [...pace.hidden, ...omit];
     const stat = new StatBuffer();
     const batch = new BatchWriter();
     let listed = 0;

@@ -47,7 +47,7 @@ describe('walks that read', () => {
       limit = 0,
       cursor?: string,
     ): { entries: Entry[]; nextCursor: string | undefined } => {
-      const { result, batches } = drain(list(openDirectory(top), limit, cursor, new Pace()));
+      const { result, batches } = drain(list(openDirectory(top), { limit, cursor }, new Pace()));
       return { entries: batches.flatMap(decodeEntries), nextCursor: result };
     };
 
@@ -113,7 +113,7 @@ describe('walks that read', () => {
 
     it('leaves out what vanishes while it reads', () => {
       for (let index = 0; index < 200; index++) fs.writeFileSync(at(`f${index}`), '');
-      const walk = list(openDirectory(top), 0, undefined, new Pace());
+      const walk = list(openDirectory(top), { limit: 0 }, new Pace());
       walk.next();
       fs.readdirSync(top).forEach((name) => fs.unlinkSync(at(name)));
       const { batches } = drain(walk);
@@ -207,7 +207,7 @@ describe('walks that read', () => {
       const met = drain(scan(openDirectory(top), [], pace())).batches.flatMap(decodeScannedEntries);
       expect(paths(met).toSorted()).toEqual(['.snapshots', 'a']);
       expect(drain(usage(openDirectory(top), [], pace())).result.fileCount).toBe(2);
-      const listed = drain(list(openDirectory(top), 0, undefined, pace())).batches;
+      const listed = drain(list(openDirectory(top), { limit: 0 }, pace())).batches;
       expect(listed.flatMap(decodeEntries)).toHaveLength(2);
     });
 

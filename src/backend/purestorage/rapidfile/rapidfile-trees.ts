@@ -56,9 +56,9 @@ export class RapidFileTrees implements TreeOperations {
   async list(
     root: TreeLocation,
     path: Buffer,
-    options: ListOptions & TreeTaskOptions,
+    options: ListOptions & OmitOptions & TreeTaskOptions,
   ): Promise<Listing> {
-    const { limit, cursor, signal } = options;
+    const { limit, cursor, signal, omit = [] } = options;
     const isSmall = limit > 0 && limit < WORTH_A_PROGRAM;
     if (isSmall || cursor !== undefined) return await this.plain.list(root, path, options);
     signal?.throwIfAborted();
@@ -70,8 +70,9 @@ export class RapidFileTrees implements TreeOperations {
     if (entries === undefined || entries === 'more')
       return await this.plain.list(root, path, options);
     options.onProgress?.({ entries: entries.length, bytes: 0 });
+    const hidden = [...reservedNames, ...omit];
     return {
-      entries: entries.filter(({ name }) => !reservedNames.some((each) => each.equals(name))),
+      entries: entries.filter(({ name }) => !hidden.some((each) => each.equals(name))),
     };
   }
 
