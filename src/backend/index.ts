@@ -1,3 +1,4 @@
+import { cephFsBackend } from './cephfs/cephfs.backend.js';
 import type { BackendDescriptor } from './contract/backend.js';
 import { noopBackend } from './noop/noop.backend.js';
 import { pureStorageBackend } from './purestorage/purestorage.backend.js';
@@ -8,6 +9,7 @@ import { xfsBackend } from './xfs/xfs.backend.js';
 export const backends: readonly BackendDescriptor[] = [
   vfsBackend,
   xfsBackend,
+  cephFsBackend,
   pureStorageBackend,
   noopBackend,
 ];

@@ -4,7 +4,6 @@
  */
 export const VENDOR_BACKENDS: ReadonlySet<string> = new Set([
   'netapp',
-  'cephfs',
   'dellemc-onefs',
   'weka',
   'gpfs',

@@ -80,23 +80,24 @@ export class FoldersController {
   @Operation('folder.usage', {
     summary: 'Count what a vfolder holds',
     description:
-      'Walks the tree, unless the backend keeps counters; a large tree takes its time. Links are counted and not followed; running uploads are not. A missing folder answers 404.',
+      'Walks the tree, unless the backend keeps counters; a large tree takes its time, and counters may be some seconds behind (`lag_seconds`). Links are counted and not followed; running uploads are not. A missing folder answers 404.',
   })
   @ApiOkResponse({ type: UsageDto, description: 'Entries and bytes' })
   async usage(@Parameters() { ref }: VFolderDto): Promise<UsageDto> {
-    const { fileCount, usedBytes } = await this.volumes.vfolders.usage(ref);
-    return { file_count: fileCount, used_bytes: usedBytes };
+    const { fileCount, usedBytes, lagSeconds } = await this.volumes.vfolders.usage(ref);
+    return { file_count: fileCount, used_bytes: usedBytes, ...lag(lagSeconds) };
   }
 
   @Get('used-bytes')
   @Operation('folder.used-bytes', {
     summary: 'Tell the size of a vfolder',
     description:
-      'The exact sum of the sizes of its entries, in bytes, found the same way as `GET /folder/usage`. A missing folder answers 404.',
+      'The sum of the sizes of its entries, in bytes, found the same way as `GET /folder/usage`. A missing folder answers 404.',
   })
   @ApiOkResponse({ type: UsedBytesDto, description: 'Bytes' })
   async usedBytes(@Parameters() { ref }: VFolderDto): Promise<UsedBytesDto> {
-    return { used_bytes: await this.volumes.vfolders.usedBytes(ref) };
+    const { usedBytes, lagSeconds } = await this.volumes.vfolders.usage(ref);
+    return { used_bytes: usedBytes, ...lag(lagSeconds) };
   }
 
   @Get('metadata')
@@ -136,4 +137,9 @@ function jobStarted(
   void reply.status(job === null ? 204 : status);
   if (job !== null) noteForAudit({ job });
   return job === null ? undefined : { bgtask_id: job };
+}
+
+/** Only where there is one: managers that do not know it do not look. */
+function lag(lagSeconds: number | undefined): { lag_seconds?: number } {
+  return lagSeconds === undefined ? {} : { lag_seconds: lagSeconds };
 }

@@ -37,7 +37,6 @@ describe('the noop volume', () => {
     ['vfolders.create', (on) => on.vfolders.create(ref), undefined],
     ['vfolders.mountPath', (on) => on.vfolders.mountPath(ref, 'x'), '.'],
     ['vfolders.usage', (on) => on.vfolders.usage(ref), { fileCount: 0, usedBytes: 0 }],
-    ['vfolders.usedBytes', (on) => on.vfolders.usedBytes(ref), 0],
     ['vfolders.quota', (on) => on.vfolders.quota(ref), 0],
     ['vfolders.setQuota', (on) => on.vfolders.setQuota(ref, 1), undefined],
     [

@@ -30,7 +30,6 @@ export const NOOP_VFOLDERS: Answers<VFolders> = {
   create: done,
   mountPath: () => '.',
   usage: () => ({ fileCount: 0, usedBytes: 0 }),
-  usedBytes: () => 0,
   quota: () => 0,
   setQuota: done,
 };

@@ -182,7 +182,7 @@ const DEFECTS: [row: string, instead: string, check: (bench: Bench) => Promise<v
     'used bytes are exact',
     async ({ vfolders, host }) => {
       fs.writeFileSync(host('x'), Buffer.alloc(1_234_567));
-      expect(await vfolders.usedBytes(SCOPED)).toBe(1_234_567);
+      expect((await vfolders.usage(SCOPED)).usedBytes).toBe(1_234_567);
     },
   ],
   [

@@ -96,7 +96,11 @@ export class VFolders {
     });
   }
 
-  /** Counts everything below the vfolder but running uploads, as far as the filesystem's own counters tell them apart; links count as themselves. */
+  /**
+   * Counts everything below the vfolder but running uploads, as far as the filesystem's own counters tell them apart;
+   * links count as themselves. Bytes are the sum of sizes: not a rounded number, nor allocated blocks. With
+   * `lagSeconds` the figures are so far behind at most.
+   */
   async usage(ref: VFolderRef): Promise<TreeUsage> {
     const volume = this.registry.get(ref.volume);
     try {
@@ -104,11 +108,6 @@ export class VFolders {
     } catch (error) {
       throw vfolderError(error, ref.volume, ref.id);
     }
-  }
-
-  /** Exact bytes, the sum of file sizes: not a rounded number, nor allocated blocks. */
-  async usedBytes(ref: VFolderRef): Promise<number> {
-    return (await this.usage(ref)).usedBytes;
   }
 
   /**

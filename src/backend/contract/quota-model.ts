@@ -14,6 +14,8 @@ export interface QuotaStatus {
   /** Seconds since the epoch when a soft limit that is exceeded begins to bind. */
   readonly bytesGraceEndsAt?: number;
   readonly inodesGraceEndsAt?: number;
+  /** Set when the usage comes from counters that may be so far behind what has been written. */
+  readonly lagSeconds?: number;
 }
 
 /**

@@ -53,8 +53,16 @@ export class PosixTrees implements TreeOperations {
     for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
   }
 
-  usage(location: TreeLocation, { omit = [], ...options }: UsageOptions = {}): Promise<TreeUsage> {
-    return this.pool.run({ kind: 'usage', path: location.path, omit }, options);
+  /** @param options with `filesOnly`, the sizes of directories are left out */
+  usage(
+    location: TreeLocation,
+    {
+      omit = [],
+      filesOnly = false,
+      ...options
+    }: UsageOptions & { readonly filesOnly?: boolean } = {},
+  ): Promise<TreeUsage> {
+    return this.pool.run({ kind: 'usage', path: location.path, omit, filesOnly }, options);
   }
 
   /** Extended attributes of a directory, in the order of `names`; `null` for each that it does not have. */

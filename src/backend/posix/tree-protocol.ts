@@ -33,6 +33,7 @@ export type TreeOrder =
       readonly kind: 'usage';
       readonly path: Uint8Array;
       readonly omit: readonly Uint8Array[];
+      readonly filesOnly?: boolean;
     }
   | {
       readonly kind: 'attributes';

@@ -45,7 +45,12 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
       return scan(fd, order.omit.map(bytes), pace);
     }
     case 'usage':
-      return usage(openLocation(volume, bytes(order.path)), order.omit.map(bytes), pace);
+      return usage(
+        openLocation(volume, bytes(order.path)),
+        order.omit.map(bytes),
+        pace,
+        order.filesOnly,
+      );
     case 'attributes':
       return attributes(openLocation(volume, bytes(order.path)), order.names);
     case 'copy':

@@ -3,7 +3,7 @@ import { IgnoreExtraMembers } from '../../http/validation.pipe.js';
 import { AnyObject, Coerced, LenientInt, Text } from '../../http/dto-decorators.js';
 import { VFolderId, type VFolderRef } from '../../volume/ids/vfolder-id.js';
 import { EXAMPLE } from './examples.js';
-import { limitBytes, plainLimitBytes, VFolderIdText } from './member-decorators.js';
+import { LagSeconds, limitBytes, plainLimitBytes, VFolderIdText } from './member-decorators.js';
 import { VolumeDto } from './volume.dto.js';
 
 const MAX_MODE = 0o7777;
@@ -142,11 +142,15 @@ export class UsageDto {
     description: 'Sum of their sizes in bytes',
   })
   used_bytes!: number;
+  @LagSeconds()
+  lag_seconds?: number;
 }
 
 export class UsedBytesDto {
-  @ApiProperty({ type: 'integer', example: 104_857_600, description: 'Exact sum in bytes' })
+  @ApiProperty({ type: 'integer', example: 104_857_600, description: 'Sum in bytes' })
   used_bytes!: number;
+  @LagSeconds()
+  lag_seconds?: number;
 }
 
 export class StatusOkDto {

@@ -1,3 +1,4 @@
+import { ApiProperty } from '@nestjs/swagger';
 import { parseBinarySize } from '../../grammar/binary-size.js';
 import { lenientInt } from '../../grammar/lenient.js';
 import { Coerced, ParsedText, type MemberOptions } from '../../http/dto-decorators.js';
@@ -35,6 +36,17 @@ export function RelPathText(options: Some = {}): PropertyDecorator {
       'POSIX path inside the vfolder, relative; `.` is the folder itself. Bytes that are not UTF-8 are the code units U+DC80 to U+DCFF',
     example: EXAMPLE.relpath,
     ...options,
+  });
+}
+
+/** How far figures may be behind; only there when they are. */
+export function LagSeconds(): PropertyDecorator {
+  return ApiProperty({
+    type: 'integer',
+    required: false,
+    example: 10,
+    description:
+      'Only when the figures come from counters of the filesystem: what was written or deleted in these last seconds may be missing',
   });
 }
 

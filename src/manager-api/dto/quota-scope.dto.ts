@@ -3,7 +3,7 @@ import { AnyObject, ObjectOf } from '../../http/dto-decorators.js';
 import { QuotaScopeId } from '../../volume/ids/quota-scope-id.js';
 import type { QuotaScopes } from '../../volume/quota-scopes.js';
 import { isoTimeOf } from '../iso-time.js';
-import { LimitBytes, QuotaScopeIdText } from './member-decorators.js';
+import { LagSeconds, LimitBytes, QuotaScopeIdText } from './member-decorators.js';
 import { VolumeDto } from './volume.dto.js';
 
 type QuotaStatus = Awaited<ReturnType<QuotaScopes['describe']>>;
@@ -55,6 +55,8 @@ export class QuotaStatusDto {
     description: 'Limit in bytes; `null` when there is none or the backend has no limits',
   })
   limit_bytes!: number | null;
+  @LagSeconds()
+  lag_seconds?: number;
 
   @ApiPropertyOptional({
     type: 'integer',
@@ -79,11 +81,12 @@ export class QuotaStatusDto {
   grace_ends_at?: string;
 
   static of(status: QuotaStatus): QuotaStatusDto {
-    const { usedBytes, limitBytes, softLimitBytes, limitInodes, usedInodes } = status;
+    const { usedBytes, limitBytes, softLimitBytes, limitInodes, usedInodes, lagSeconds } = status;
     const graceEndsAt = status.bytesGraceEndsAt ?? status.inodesGraceEndsAt;
     return {
       used_bytes: usedBytes,
       limit_bytes: limitBytes,
+      ...(lagSeconds !== undefined && { lag_seconds: lagSeconds }),
       ...(softLimitBytes !== undefined && { soft_limit_bytes: softLimitBytes }),
       ...(limitInodes !== undefined && { limit_inodes: limitInodes, used_inodes: usedInodes ?? 0 }),
       ...(softLimitBytes !== undefined &&

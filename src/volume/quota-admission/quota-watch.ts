@@ -17,12 +17,12 @@ export interface QuotaWatchOptions {
  * while. One upload's, for the time of one request.
  */
 export class QuotaWatch {
-  #lookAt = Date.now() + LOOK_EVERY_MS;
+  #lookAt = 0;
 
   constructor(private readonly options: QuotaWatchOptions) {}
 
   /**
-   * Called between two writes, with the bytes that are still to come. Looks once a second. What does not seem to
+   * Called between two writes, with the bytes that are still to come. Looks at once, and then once a second. What does not seem to
    * fit waits, with the client's body unread, until the usage can be believed.
    *
    * @throws StorageError QUOTA_EXCEEDED

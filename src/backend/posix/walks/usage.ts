@@ -12,8 +12,14 @@ const TYPE_AND_SIZE = 0x201;
 /**
  * Counts every entry below the directory `fd`, which is taken over, and sums up their sizes. A directory that
  * may not be read counts as one entry; what has one of the names in `omit` in the top directory does not count.
+ * With `filesOnly` the sizes of directories are left out.
  */
-export function* usage(fd: number, omit: readonly Buffer[], pace: Pace): Walk<TreeUsage> {
+export function* usage(
+  fd: number,
+  omit: readonly Buffer[],
+  pace: Pace,
+  filesOnly = false,
+): Walk<TreeUsage> {
   const { progress } = pace;
   const descent = new Descent<undefined>(fd, undefined, pace.hidden);
   const stat = new StatBuffer();
@@ -28,8 +34,10 @@ export function* usage(fd: number, omit: readonly Buffer[], pace: Pace): Walk<Tr
       const isLeftOut =
         omit.length > 0 && descent.depth === 0 && omit.some((name) => name.equals(entry.name()));
       if (!isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
-        pace.count(stat.size);
-        if (entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR)) {
+        const isDirectory =
+          entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR);
+        pace.count(isDirectory && filesOnly ? 0 : stat.size);
+        if (isDirectory) {
           enterIfReadable(descent, entry.name(), undefined);
         }
       }
