@@ -22,7 +22,7 @@ export function describeBackend(
   subject: BackendUnderTest,
   groups = Object.keys(GROUPS) as readonly Group[],
 ): void {
-  describe(`backend ${subject.name}`, () => {
+  describe(`backend ${subject.title ?? subject.name}`, () => {
     const host = new BackendHost(subject);
     beforeAll(() => host.start());
     afterAll(() => host.stop());

@@ -18,6 +18,10 @@ export interface TestFolder {
 export interface ProxyOptions {
   /** Names of volumes instead of `local` and `other`. */
   readonly volumes?: readonly string[];
+  /** Tables of further volumes, by name. */
+  readonly furtherVolumes?: Readonly<Record<string, object>>;
+  /** Further tables of the configuration. */
+  readonly config?: Readonly<Record<string, object>>;
   /** Called with the way to find the directory of a volume, before the process starts. */
   readonly prepare?: (mount: (volume: string) => string) => void;
 }
@@ -35,11 +39,15 @@ export class Proxy {
 
   static async start(
     settings: Readonly<Record<string, unknown>> = {},
-    { volumes = ['local', 'other'], prepare }: ProxyOptions = {},
+    { volumes = ['local', 'other'], furtherVolumes = {}, config = {}, prepare }: ProxyOptions = {},
   ): Promise<Proxy> {
     const server = await TestServer.prepare({ volumes });
     const missing = { backend: 'vfs', path: server.volumePath('missing') };
-    server.configure({ 'storage-proxy': settings, volume: { missing } });
+    server.configure({
+      'storage-proxy': settings,
+      volume: { missing, ...furtherVolumes },
+      ...config,
+    });
     prepare?.((volume) => server.volumePath(volume));
     await server.launch();
     return new Proxy(server);

@@ -30,6 +30,10 @@ export interface VolumeServer {
 export interface BackendUnderTest {
   /** As in the configuration. */
   readonly name: string;
+  /** Where the suite runs more than once on a backend. */
+  readonly title?: string;
+  /** Levels of a tree that is to be deep, where deeper than a path can be long would take minutes. */
+  readonly deepLevels?: number;
   /** When it is not one of `backend/index.ts`. */
   readonly descriptor?: BackendDescriptor;
   /** Resolution of the times in a listing, nanoseconds; 1 unless given. */
@@ -71,6 +75,11 @@ export class BackendHost {
   #agent: (AbstractVolumeAgent & VolumeServer) | undefined;
 
   constructor(readonly subject: BackendUnderTest) {}
+
+  /** Levels of a tree that is to be deep: deeper than a path can be long, unless told otherwise. */
+  get deepLevels(): number {
+    return this.subject.deepLevels ?? (this.subject.isSlow ? 2100 : 3000);
+  }
 
   get backend(): Backend {
     return this.#backend!;

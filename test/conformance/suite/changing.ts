@@ -67,11 +67,13 @@ export function describeChanging(host: BackendHost): void {
 
     it('keeps holes', async () => {
       fs.writeFileSync(at('source/sparse'), 'start');
-      fs.truncateSync(at('source/sparse'), 1 << 30);
+      const length = host.subject.isSlow ? 1 << 24 : 1 << 30;
+      fs.truncateSync(at('source/sparse'), length);
       await trees.copy(source, destination);
       const { size, blocks } = fs.statSync(at('scope/destination/sparse'));
-      expect(size).toBe(1 << 30);
-      expect(blocks * 512).toBeLessThan(1 << 20);
+      expect(size).toBe(length);
+      // Where the filesystem tells nothing of holes there are none to be found.
+      expect(blocks).toBeLessThanOrEqual(fs.statSync(at('source/sparse')).blocks);
     });
 
     it('copies into another volume', async () => {
@@ -123,7 +125,7 @@ export function describeChanging(host: BackendHost): void {
     });
 
     it('removes trees deeper than a path can be long', async () => {
-      await makeDeepTree(at('deep'), host.subject.isSlow ? 2100 : 3000);
+      await makeDeepTree(at('deep'), host.deepLevels);
       await trees.remove(location('deep'));
       expect(fs.existsSync(at('deep'))).toBe(false);
     });

@@ -63,7 +63,8 @@ export function describeStrategies(host: BackendHost): void {
   it('tells capacity and health', async () => {
     const { capacityBytes, usedBytes } = await strategies.telemetry.capacity();
     expect(capacityBytes).toBeGreaterThan(0);
-    expect(usedBytes).toBeGreaterThan(0);
+    // A cluster that was just made holds nothing.
+    expect(usedBytes).toBeGreaterThanOrEqual(0);
     expect(usedBytes).toBeLessThanOrEqual(capacityBytes);
     const { status, metadata } = await strategies.telemetry.hardwareInfo();
     expect(['healthy', 'degraded', 'offline', 'unavailable']).toContain(status);
