@@ -36,6 +36,12 @@ module.exports = {
       'The domain knows backends by their contract.',
     ),
     only(
+      'cluster-serves-the-domain',
+      '^src/cluster/',
+      '^src/(cluster|volume|backend/contract|native|errors|grammar|observability)/',
+      'What talks to etcd and Valkey implements interfaces that the domain declares; only cli knows it.',
+    ),
+    only(
       'backends-look-down',
       '^src/backend/',
       '^src/(backend|native|agent/client|errors|grammar|observability)/',

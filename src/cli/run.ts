@@ -69,6 +69,15 @@ function describe(
       },
     )
     .command(
+      'register',
+      'Write the keys to etcd by which managers find this proxy',
+      registerOptions,
+      async (given) => {
+        const { registerCommand } = await import('./commands/register.command.js');
+        ended(await registerCommand(given, context));
+      },
+    )
+    .command(
       'openapi <directory>',
       'Write the OpenAPI documents of both planes into a directory',
       (command) =>
@@ -163,4 +172,39 @@ function checkConfigOptions(command: Argv) {
     type: 'boolean',
     describe: 'Also open each volume and write a small file on it, as the user the workers run as',
   });
+}
+
+function registerOptions(command: Argv) {
+  return configOption(command)
+    .option('name', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Name of the proxy, the first part of <proxy>:<volume>; the node id by default',
+    })
+    .option('client-url', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where clients reach the client plane; by default [api.client] service-addr',
+    })
+    .option('manager-url', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where managers reach the manager plane; by default [api.manager] announce-addr',
+    })
+    .option('ssl-verify', {
+      type: 'boolean',
+      default: true,
+      describe: 'Whether managers verify the certificate of the manager plane',
+    })
+    .option('sftp-scaling-groups', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Scaling groups for SFTP sessions, with commas',
+    })
+    .option('default-volume', {
+      type: 'string',
+      requiresArg: true,
+      describe: 'The volume on which new folders are made unless another one is named',
+    })
+    .option('dry-run', { type: 'boolean', describe: 'Only show what would be written' });
 }

@@ -16,6 +16,16 @@ export class Credentials {
   readonly managerSecrets: readonly LabelledSecret[] = [];
   /** Accepted on tokens, the first one signs; never empty. UTF-8 text. */
   readonly jwtKeys: readonly string[] = [];
+  /** For the Valkey that the configuration names. */
+  readonly valkeyPassword: string | null = null;
+  /** Passwords of etcd and Valkey, all of them. */
+  readonly servicePasswords: readonly string[] = [];
+
+  /** Everything that must never be shown. */
+  get all(): string[] {
+    const { managerSecrets, jwtKeys, servicePasswords } = this;
+    return [...managerSecrets.map(({ value }) => value), ...jwtKeys, ...servicePasswords];
+  }
 }
 
 interface Findings {
@@ -25,7 +35,7 @@ interface Findings {
 
 /** Never throws: what is wrong with a secret file goes to the findings. */
 export function gatherCredentials(settings: Settings, findings: Findings): Credentials {
-  const { api, storageProxy, secrets } = settings;
+  const { api, storageProxy, secrets, valkey, etcd } = settings;
   const managerSecrets = unique([
     ...labelled(
       'api.manager.secret',
@@ -46,7 +56,21 @@ export function gatherCredentials(settings: Settings, findings: Findings): Crede
     requireOne(managerSecrets, 'api.manager.secret', 'secrets.manager-secret', findings);
     requireOne(jwtKeys, 'storage-proxy.secret', 'secrets.jwt-key', findings);
   }
-  return Object.assign(new Credentials(), { managerSecrets, jwtKeys });
+  const { passwordFile } = valkey;
+  const [fromFile = null] =
+    passwordFile === undefined
+      ? []
+      : readSecrets([passwordFile], ['valkey', 'password-file'], findings);
+  const valkeyPassword = valkey.password ?? fromFile;
+  const servicePasswords = [valkeyPassword, valkey.sentinelPassword, etcd?.password].filter(
+    (text) => text !== undefined && text !== null && text !== '',
+  );
+  return Object.assign(new Credentials(), {
+    managerSecrets,
+    jwtKeys,
+    valkeyPassword,
+    servicePasswords,
+  });
 }
 
 /** One keeps the plain name; several are numbered from 1. */

@@ -17,6 +17,7 @@ export function crossCheck(settings: Settings, findings: Findings): void {
   checkVolumePaths(settings, findings);
   checkNumbers(settings, findings);
   checkAudit(settings, findings);
+  checkValkey(settings, findings);
 }
 
 function checkTls(
@@ -90,6 +91,19 @@ function checkAudit({ audit: { sink, file } }: Settings, { problems, warnings }:
     problems.push('audit.file: missing; audit.sink = "file" needs it');
   } else if (sink !== 'file' && file !== undefined) {
     warnings.push(`audit.file: has no effect while audit.sink is "${sink}"`);
+  }
+}
+
+function checkValkey({ valkey, etcd }: Settings, { problems, warnings }: Findings): void {
+  const { addr, sentinels, serviceName, password, passwordFile } = valkey;
+  if (sentinels !== undefined && serviceName === undefined) {
+    problems.push('valkey.service-name: missing; valkey.sentinels need it');
+  }
+  if (password !== undefined && passwordFile !== undefined) {
+    warnings.push('valkey.password-file: has no effect while valkey.password is set');
+  }
+  if ((addr !== undefined || sentinels !== undefined) && etcd !== undefined) {
+    warnings.push('etcd: not asked for the address of Valkey, which [valkey] has');
   }
 }
 

@@ -62,7 +62,7 @@ describe('existing files', () => {
       logging: { level: 'WARNING', console: { colored: true } },
     });
     expect(warnings).toContain(
-      'accepted, without effect here: storage-proxy.event-loop, storage-proxy.aiomonitor-port, logging.pkg-ns, logging.console.format, etcd',
+      'accepted, without effect here: storage-proxy.event-loop, storage-proxy.aiomonitor-port, logging.pkg-ns, logging.console.format',
     );
   });
 
@@ -94,7 +94,14 @@ describe('existing files', () => {
       clientPlane: { docs: true, basePath: '' },
     });
     expect(settings.volumes.map(({ name }) => name)).toEqual(['volume1', 'lab.data', 'flash']);
-    expect(settings).not.toHaveProperty('etcd');
+    expect(settings.etcd).toMatchObject({
+      namespace: 'local',
+      addresses: [
+        { host: '10.0.0.11', port: 2379 },
+        { host: '10.0.0.12', port: 2379 },
+      ],
+      user: 'storage',
+    });
     expect(settings).not.toHaveProperty('artifactStorages');
     const notServed = warnings.filter((line) => line.includes('not served'));
     expect(notServed).toEqual([
@@ -350,7 +357,7 @@ describe('secrets', () => {
       '[secrets]\nmanager-secrets = ["old", "manager-secret"]\nmanager-secret-files = ["next"]\njwt-keys = "older"\njwt-key-files = ["key"]\n',
     );
     const { settings, warnings } = loadToml(toml, { folder });
-    expect(settings.credentials).toEqual({
+    expect(settings.credentials).toMatchObject({
       managerSecrets: [
         { label: 'api.manager.secret', value: 'manager-secret' },
         { label: 'secrets.manager-secrets#1', value: 'old' },

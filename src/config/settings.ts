@@ -27,6 +27,7 @@ import {
 } from './sections/services.section.js';
 import { StorageProxySection } from './sections/storage-proxy.section.js';
 import { DownloadsSection, UploadsSection } from './sections/transfers.section.js';
+import { ValkeySection } from './sections/valkey.section.js';
 import { VolumeSection } from './sections/volume.section.js';
 
 const NO_ARTIFACTS = 'this proxy has no artifact endpoints (/v1)';
@@ -103,8 +104,20 @@ export class Settings {
   @Table('audit', 'Who changed what.', AuditSection)
   readonly audit!: AuditSection;
 
-  @Table('etcd', "The original's way to its Valkey.", EtcdSection, { unused: true })
-  readonly etcd?: never;
+  @Table(
+    'valkey',
+    'The Valkey (or Redis) of the site: events for managers, uploads, statistics.',
+    ValkeySection,
+  )
+  readonly valkey!: ValkeySection;
+
+  @Table(
+    'etcd',
+    'The etcd of the site, which knows where its Valkey is. Without this table none is asked.',
+    EtcdSection,
+    { optional: true },
+  )
+  readonly etcd?: EtcdSection;
 
   @Table('pyroscope', 'Profiling.', PyroscopeSection, { unused: true })
   readonly pyroscope?: never;
@@ -112,10 +125,15 @@ export class Settings {
   @Table('otel', 'OpenTelemetry.', OtelSection, { unused: true })
   readonly otel?: never;
 
-  @Table('service-discovery', 'Registration for metrics scraping.', ServiceDiscoverySection, {
-    unused: true,
-  })
-  readonly serviceDiscovery?: never;
+  @Table(
+    'service-discovery',
+    'Registration for metrics scraping. Without this table there is none.',
+    ServiceDiscoverySection,
+    {
+      optional: true,
+    },
+  )
+  readonly serviceDiscovery?: ServiceDiscoverySection;
 
   @NamedTables('artifact-storages', 'Stores of model artifacts.', ArtifactStorageSection, {
     notServed: NO_ARTIFACTS,

@@ -5,12 +5,16 @@ import type { HealthCheckResult } from '@nestjs/terminus';
 export class ConnectivityCheck {
   @ApiProperty({
     description: 'What kind of thing was checked',
-    enum: ['volume', 'process'],
+    enum: ['volume', 'process', 'etcd', 'redis'],
     example: 'volume',
   })
   service_group!: string;
 
-  @ApiProperty({ description: 'Which one: a volume, or a process of the group', example: 'local' })
+  @ApiProperty({
+    description:
+      'Which one: a volume, a process of the group, etcd, or what a connection to Valkey is for',
+    example: 'local',
+  })
   component_id!: string;
 
   @ApiProperty({ example: true })
@@ -19,7 +23,12 @@ export class ConnectivityCheck {
   @ApiProperty({ description: 'UTC', format: 'date-time', example: '2026-03-01T02:03:04.005Z' })
   last_checked_at!: string;
 
-  @ApiProperty({ type: String, nullable: true, description: 'What is wrong', example: null })
+  @ApiProperty({
+    type: String,
+    nullable: true,
+    description: 'What is wrong, or worth knowing',
+    example: null,
+  })
   error_message!: string | null;
 }
 

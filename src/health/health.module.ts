@@ -7,6 +7,7 @@ import { MetricsController } from './metrics.controller.js';
 import { ProcessHealthIndicator } from './process.health.js';
 import { ProcessGroup } from './process-group.js';
 import { ServingState } from './serving-state.js';
+import { ServiceHealthIndicator, ServiceStates, type ServiceState } from './service.health.js';
 import { VolumeHealthIndicator } from './volume.health.js';
 
 /** What the endpoints report on; made by whoever runs the process. */
@@ -14,6 +15,8 @@ export interface HealthSources {
   readonly group: ProcessGroup;
   readonly serving: ServingState;
   readonly version: string;
+  /** What the proxies of the site share, as this process reaches it. */
+  readonly services: () => readonly ServiceState[];
 }
 
 /** `/health`, `/livez`, `/readyz`, and on the internal listener `/metrics`. */
@@ -29,6 +32,8 @@ export class HealthModule {
         HealthService,
         VolumeHealthIndicator,
         ProcessHealthIndicator,
+        ServiceHealthIndicator,
+        { provide: ServiceStates, useValue: new ServiceStates(sources.services) },
         { provide: ProcessGroup, useValue: sources.group },
         { provide: ServingState, useValue: sources.serving },
         { provide: PRODUCT_VERSION, useValue: sources.version },

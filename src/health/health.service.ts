@@ -8,6 +8,7 @@ import { PRODUCT_VERSION } from '../http/product-version.js';
 import { healthBody, type HealthBody } from './health-body.js';
 import { ProcessHealthIndicator } from './process.health.js';
 import { ProcessGroup, type WorkerState } from './process-group.js';
+import { ServiceHealthIndicator } from './service.health.js';
 import { viewVolumes } from './volume-view.js';
 import { VolumeHealthIndicator } from './volume.health.js';
 
@@ -19,6 +20,7 @@ export class HealthService {
     private readonly group: ProcessGroup,
     private readonly volumes: VolumeHealthIndicator,
     private readonly processes: ProcessHealthIndicator,
+    private readonly services: ServiceHealthIndicator,
     @Inject(PRODUCT_VERSION) private readonly version: string,
   ) {}
 
@@ -29,6 +31,7 @@ export class HealthService {
     const views = viewVolumes(this.group.probes(), states);
     const result = await this.run([
       ...views.map((view) => () => this.volumes.check(view)),
+      ...this.services.checks(),
       () => this.processes.primary(),
       ...workers.map((worker) => () => this.processes.worker(worker)),
     ]);

@@ -1,4 +1,5 @@
 import {
+  countObservation,
   meterTransfer,
   observeRequest,
   observeVolume,
@@ -38,7 +39,8 @@ describe('metrics', () => {
   });
 
   it('keeps the names of volume metrics that dashboards know', async () => {
-    observeVolume('local', { iopsRead: 3, ioUsecWrite: 9.5 }, 0.1);
+    observeVolume('local', { iopsRead: 3, ioUsecWrite: 9.5 }, new Date());
+    countObservation('local', 0.1);
     const text = await registry.metrics();
     expect(text).toContain('backendai_storage_volume_iops_read{volume="local"} 3');
     expect(text).toContain('backendai_storage_volume_latency_usec_write{volume="local"} 9.5');

@@ -104,6 +104,14 @@ const auditRecords = new Counter({
   labelNames: ['outcome'] as const,
   registers: [registry],
 });
+const waitingEvents = new Gauge({
+  name: 'backendai_storage_events_waiting',
+  help: "Events on a volume's outbox that no manager has read yet",
+  labelNames: ['volume'] as const,
+  registers: [registry],
+  // Every worker sees the same outbox.
+  aggregator: 'max',
+});
 const volumeHealthy = new Gauge({
   name: 'backendai_storage_volume_healthy',
   help: '1 when the volume answered its last probe and every worker can use it, else 0',
@@ -248,9 +256,19 @@ export function setVolumeHealth(volume: string, healthy: boolean): void {
   volumeHealthy.labels(volume).set(healthy ? 1 : 0);
 }
 
+export function setWaitingEvents(volume: string, count: number): void {
+  waitingEvents.labels(volume).set(count);
+}
+
 /** Ends the series of a volume that is not configured any more, or its last value would be reported for ever. */
 export function forgetVolume(volume: string): void {
-  for (const gauge of [volumeHealthy, bulkheadInFlight, bulkheadWaiting, volumeMetricUpdated]) {
+  for (const gauge of [
+    volumeHealthy,
+    bulkheadInFlight,
+    bulkheadWaiting,
+    volumeMetricUpdated,
+    waitingEvents,
+  ]) {
     gauge.remove(volume);
   }
   for (const gauge of Object.values(volumeMetrics)) gauge.remove(volume);
@@ -260,12 +278,16 @@ export function forgetVolume(volume: string): void {
 export function observeVolume(
   volume: string,
   reading: Partial<Record<keyof typeof volumeMetrics, number>>,
-  seconds: number,
+  observedAt: Date,
 ): void {
   for (const [key, value] of Object.entries(reading)) {
     volumeMetrics[key as keyof typeof volumeMetrics].labels(volume).set(value);
   }
-  volumeMetricUpdated.labels(volume).set(Date.now() / 1000);
+  volumeMetricUpdated.labels(volume).set(observedAt.getTime() / 1000);
+}
+
+/** A reading that was made here, and the seconds it took. */
+export function countObservation(volume: string, seconds: number): void {
   observations.labels(volume, 'success').inc();
   observationDuration.labels(volume).observe(seconds);
 }

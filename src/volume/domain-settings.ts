@@ -33,6 +33,13 @@ interface JobSettings {
   readonly expiredAfterMs: number;
 }
 
+/** Readings of what volumes measure of themselves; times in milliseconds. */
+interface VolumeStatsSettings {
+  readonly observeIntervalMs: number;
+  readonly observeTimeoutMs: number;
+  readonly cacheTtlMs: number;
+}
+
 /** What the domain needs to know of the configuration, as plain checked values. */
 export interface DomainSettings {
   readonly volumes: readonly VolumeSettings[];
@@ -55,6 +62,7 @@ export interface DomainSettings {
   readonly uploads: UploadSettings;
   readonly downloads: DownloadSettings;
   readonly jobs: JobSettings;
+  readonly volumeStats: VolumeStatsSettings;
   /** Names this host in heartbeats; unique among proxies that share a volume. */
   readonly nodeId: string;
 }

@@ -9,7 +9,10 @@ import { JobPublisher, LogJobPublisher } from './jobs/job-publisher.js';
 import { JOB_SERVICES } from './jobs/job-services.js';
 import { QuotaAdmission } from './quota-admission/quota-admission.js';
 import { QuotaScopes } from './quota-scopes.js';
+import { NoStatisticsStore, StatisticsStore } from './statistics/statistics-store.js';
+import { VolumeStatistics } from './statistics/volume-statistics.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
+import { NoUploadLeases, UploadLeases } from './uploads/upload-leases.js';
 import { UploadSweeper } from './uploads/upload-sweeper.js';
 import { Uploads } from './uploads/uploads.js';
 import { VFolders } from './vfolders.js';
@@ -24,6 +27,10 @@ export interface VolumeModuleOptions {
   readonly backends: DynamicModule;
   /** Told what becomes of jobs; the log by default. */
   readonly publisher?: JobPublisher;
+  /** What proxies agree on about uploads; locks of files by default. */
+  readonly leases?: UploadLeases;
+  /** Where readings of volumes are shared; nowhere by default. */
+  readonly statistics?: StatisticsStore;
 }
 
 const SERVICES = [
@@ -40,13 +47,15 @@ const SERVICES = [
   Downloads,
   Archives,
   ...JOB_SERVICES,
+  VolumeStatistics,
   VolumeService,
 ];
 
 /** The domain, once per process; the planes are handed its VolumeService. Whoever composes it opens and closes the registry. */
 @Module({})
 export class VolumeModule {
-  static forRoot({ settings, bus, backends, publisher }: VolumeModuleOptions): DynamicModule {
+  static forRoot(options: VolumeModuleOptions): DynamicModule {
+    const { settings, bus, backends, publisher, leases, statistics } = options;
     return {
       module: VolumeModule,
       imports: [backends],
@@ -54,6 +63,8 @@ export class VolumeModule {
         { provide: DOMAIN_SETTINGS, useValue: settings },
         { provide: WorkerBus, useValue: bus },
         { provide: JobPublisher, useValue: publisher ?? new LogJobPublisher() },
+        { provide: StatisticsStore, useValue: statistics ?? new NoStatisticsStore() },
+        { provide: UploadLeases, useValue: leases ?? new NoUploadLeases() },
         ...SERVICES,
       ],
       exports: [VolumeService, UnmanagedTrees],

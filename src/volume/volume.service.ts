@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
-import type { Capacity, HardwareInfo, PerformanceMetric } from '../backend/contract/telemetry.js';
+import type { Capacity, HardwareInfo } from '../backend/contract/telemetry.js';
 import { Archives } from './archives/archives.js';
 import { Downloads } from './downloads/downloads.js';
-import { isStorageError } from '../errors/storage-error.js';
-import { countFailedObservation, observeVolume } from '../observability/metrics.js';
 import { Files } from './files/files.js';
 import { Jobs } from './jobs/jobs.js';
 import { NOOP_FILES, NOOP_QUOTA_SCOPES, NOOP_VFOLDERS, withNoopAnswers } from './noop-answers.js';
 import { QuotaScopes } from './quota-scopes.js';
+import type { Observed } from './statistics/statistics-store.js';
+import { VolumeStatistics } from './statistics/volume-statistics.js';
 import { TransferTokens } from './tokens/transfer-tokens.js';
 import { Uploads } from './uploads/uploads.js';
 import { VFolders } from './vfolders.js';
@@ -43,6 +43,7 @@ export class VolumeService {
     readonly downloads: Downloads,
     readonly archives: Archives,
     readonly jobs: Jobs,
+    readonly statistics: VolumeStatistics,
   ) {
     this.quotaScopes = withNoopAnswers(quotaScopes, NOOP_QUOTA_SCOPES);
     this.vfolders = withNoopAnswers(vfolders, NOOP_VFOLDERS);
@@ -69,19 +70,8 @@ export class VolumeService {
   }
 
   /** @throws StorageError UNSUPPORTED where the backend measures nothing */
-  async performanceMetric(name: string): Promise<{ metric: PerformanceMetric; observedAt: Date }> {
-    const volume = this.registry.get(name);
-    const started = performance.now();
-    try {
-      const metric = await volume.run('volume.performance-metric', () =>
-        volume.strategies.telemetry.performanceMetric(),
-      );
-      observeVolume(name, { ...metric }, (performance.now() - started) / 1000);
-      return { metric, observedAt: new Date() };
-    } catch (error) {
-      if (!isStorageError(error, 'UNSUPPORTED')) countFailedObservation(name);
-      throw error;
-    }
+  async performanceMetric(name: string): Promise<Observed> {
+    return await this.statistics.get(name);
   }
 
   async capacity(name: string): Promise<Capacity> {

@@ -37,6 +37,7 @@ export async function openApiCommand(
       managerSecrets: () => [],
       version: installation.version,
       group: new LoneProcess(),
+      services: () => [],
       serving: new ServingState(),
     },
   );

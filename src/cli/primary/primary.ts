@@ -153,7 +153,6 @@ function forgetMissing(before: Settings, after: Settings): void {
 
 /** @throws Error when certificates cannot be used */
 function updateFrom(settings: Settings): WorkerUpdate {
-  const { managerSecrets, jwtKeys } = settings.credentials;
-  protectSecrets([...managerSecrets.map(({ value }) => value), ...jwtKeys]);
+  protectSecrets(settings.credentials.all);
   return { settings: settingsToJson(settings), tls: readTlsMaterial(settings) };
 }

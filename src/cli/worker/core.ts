@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Module, type DynamicModule, type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { ClusterServices } from '../../cluster/cluster-services.js';
 import { BackendModule } from '../../backend/backend.module.js';
 import { backends } from '../../backend/index.js';
 import { SettingsModule } from '../../config/settings.module.js';
@@ -15,16 +16,27 @@ import { VolumeModule } from '../../volume/volume.module.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import type { WorkerBus } from '../../volume/worker-bus.js';
 import { openAgent, ownAccess, type AgentAccess, type OpenAgent } from '../agent/agent-access.js';
+import { clusterOptions } from './cluster-options.js';
 import { domainSettings, volumeSettings } from './domain-settings.js';
+
+/** What the domain is given by whoever runs the process. */
+interface CoreParts {
+  readonly bus: WorkerBus;
+  readonly agent: AbstractVolumeAgent;
+  readonly cluster: ClusterServices;
+}
 
 /** What all planes of a worker stand on: settings, backends, volumes. Each exists once. */
 @Module({})
 class CoreModule {
-  static forRoot(settings: Settings, bus: WorkerBus, agent: AbstractVolumeAgent): DynamicModule {
+  static forRoot(settings: Settings, { bus, agent, cluster }: CoreParts): DynamicModule {
     const volumes = VolumeModule.forRoot({
       settings: domainSettings(settings, backends),
       bus,
       backends: BackendModule.forRoot({ agent }),
+      publisher: cluster.events,
+      leases: cluster.uploadLeases,
+      statistics: cluster.statistics,
     });
     return {
       module: CoreModule,
@@ -39,6 +51,7 @@ export class Core {
     private readonly context: INestApplicationContext,
     readonly volumes: VolumeService,
     private readonly agent: OpenAgent,
+    readonly cluster: ClusterServices,
   ) {}
 
   volumeStates(): VolumeState[] {
@@ -66,8 +79,13 @@ export class Core {
     throw new Error(lines.join('\n'));
   }
 
-  /** Begins the work that no request asks for: unfinished jobs, sweeps. */
-  start(): void {
+  /**
+   * Begins the work that no request asks for: unfinished jobs, sweeps, events. `first`: also what one worker
+   * of a group does for all of them.
+   */
+  start({ first }: { first: boolean }): void {
+    this.cluster.start(this.volumes.registry, { first });
+    if (first) this.volumes.statistics.start();
     this.volumes.jobs.start();
     this.volumes.uploads.start();
   }
@@ -91,7 +109,9 @@ export class Core {
   /** Closes everything, as far as it lets itself be closed within `deadlineMs`. Never rejects. */
   async close(deadlineMs: number): Promise<void> {
     this.volumes.uploads.stop();
+    this.volumes.statistics.stop();
     await this.quiesce(deadlineMs);
+    await this.cluster.close();
     await Promise.all([
       this.volumes.registry.close(deadlineMs),
       this.context.get(UnmanagedTrees, { strict: false }).close(deadlineMs),
@@ -109,12 +129,14 @@ export async function createCore(
   access: AgentAccess = ownAccess(settings),
 ): Promise<Core> {
   const agent = openAgent(access, volumeSettings(settings, backends));
-  const module = CoreModule.forRoot(settings, bus, agent.agent);
+  const cluster = new ClusterServices(clusterOptions(settings));
+  const module = CoreModule.forRoot(settings, { bus, agent: agent.agent, cluster });
   const context = await NestFactory.createApplicationContext(module, {
     abortOnError: false,
     logger: new NestLogger(),
   });
-  return new Core(context, context.get(VolumeService, { strict: false }), agent);
+  const volumes = context.get(VolumeService, { strict: false });
+  return new Core(context, volumes, agent, cluster);
 }
 
 export interface OpeningOptions {
@@ -133,7 +155,7 @@ export async function openCore(
   { patienceMs = Number.POSITIVE_INFINITY, agent }: OpeningOptions = {},
 ): Promise<Core> {
   const core = await createCore(settings, bus, agent);
-  const opened = core.volumes.registry.open();
+  const opened = Promise.all([core.volumes.registry.open(), core.cluster.connect()]);
   if (patienceMs === Number.POSITIVE_INFINITY) await opened;
   else await Promise.race([opened, sleep(patienceMs, undefined, { ref: false })]);
   return core;

@@ -33,6 +33,7 @@ export function domainSettings(
       heartbeatMs: JOB_HEARTBEAT_MS,
       expiredAfterMs: JOB_EXPIRED_AFTER_MS,
     },
+    volumeStats: storageProxy.volumeStats,
     nodeId: storageProxy.nodeId,
   };
 }

@@ -89,18 +89,19 @@ export class Worker {
       group: this.#group,
       serving: this.#serving,
       volumes: this.#core.volumes,
+      services: () => this.#core?.cluster.states() ?? [],
       version: installation.version,
       managerSecrets: () => this.#managerSecrets,
     });
     if (this.#ending) return;
     if (this.#update) this.take(this.#update);
-    this.#core.start();
+    this.#core.start({ first: brief.worker === 1 });
     this.#serving.serving();
     this.#primary.tell('serving', null);
   }
 
-  private useSecrets({ credentials: { managerSecrets, jwtKeys } }: Settings): void {
-    protectSecrets([...managerSecrets.map(({ value }) => value), ...jwtKeys]);
+  private useSecrets({ credentials: { managerSecrets, all } }: Settings): void {
+    protectSecrets(all);
     this.#managerSecrets = managerSecrets;
   }
 

@@ -34,6 +34,13 @@ export function renderSample(): string {
 }
 
 function renderTable(table: DescribedTable): string {
+  const text = renderLines(table);
+  return table.optional
+    ? text.map((line) => (line === '' || line.startsWith('#') ? line : `#${line}`)).join('\n')
+    : text.join('\n');
+}
+
+function renderLines(table: DescribedTable): string[] {
   const used = table.fields.filter(hasEffect);
   const unused = table.fields.filter((field) => !hasEffect(field));
   return [
@@ -43,7 +50,7 @@ function renderTable(table: DescribedTable): string {
     ...(unused.length > 0
       ? ['', comment('Without effect here:'), ...unused.map(commentedOut)]
       : []),
-  ].join('\n');
+  ];
 }
 
 function renderUnusedTable(table: DescribedTable): string {

@@ -22,6 +22,8 @@ export interface DescribedTable {
   readonly ours: boolean;
   /** False for what is accepted without effect. */
   readonly effective: boolean;
+  /** Its presence alone asks for something. */
+  readonly optional: boolean;
   readonly fields: readonly ValueField[];
 }
 
@@ -51,7 +53,8 @@ function* walk(
     const fields = fieldsOf(field.section).filter((candidate) => candidate.kind === 'value');
     if (fields.length > 0) {
       const ours = sectionOptions(field.section).ours ?? false;
-      yield { ...inner, description: field.description, ours, fields };
+      const optional = field.optional ?? false;
+      yield { ...inner, description: field.description, ours, optional, fields };
     }
     yield* walk(field.section, inner.path, inner.examplePath, inner.effective);
   }

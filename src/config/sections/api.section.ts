@@ -79,17 +79,25 @@ export class ManagerApiSection {
   )
   readonly internalAddr!: HostPort;
 
-  @Setting('announce-addr', 'For service discovery only.', address(), {
-    default: '127.0.0.1:6022',
-    unused: true,
-  })
-  readonly announceAddr?: never;
+  @Setting(
+    'announce-addr',
+    'Where others reach this plane: for service discovery, and the URL that `register` proposes.',
+    address(),
+    {
+      default: '127.0.0.1:6022',
+    },
+  )
+  readonly announceAddr!: HostPort;
 
-  @Setting('announce-internal-addr', 'For service discovery only.', address(), {
-    default: 'host.docker.internal:6023',
-    unused: true,
-  })
-  readonly announceInternalAddr?: never;
+  @Setting(
+    'announce-internal-addr',
+    'Where others reach the internal listener: for service discovery.',
+    address(),
+    {
+      default: 'host.docker.internal:6023',
+    },
+  )
+  readonly announceInternalAddr!: HostPort;
 }
 
 /** `[api]` */

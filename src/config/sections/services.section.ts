@@ -1,26 +1,33 @@
+import type { HostPort } from '../../grammar/host-port.js';
 import { Setting } from '../../grammar/section/setting.js';
 import {
-  address,
+  addresses,
   anything,
-  either,
   flag,
-  listOf,
+  oneOf,
   optionalText,
+  record,
   text,
 } from '../../grammar/section/value-type.js';
 
-/** `[etcd]`: where the original finds its Valkey. */
+/** `[etcd]`: where the site keeps what its parts have to know of each other, the address of its Valkey first. */
 export class EtcdSection {
-  @Setting('namespace', 'Prefix of all keys.', text(), { default: 'local' })
-  readonly namespace?: never;
-  @Setting('addr', 'Address, or a list of them.', either(address(), listOf(address())), {
+  @Setting('namespace', 'Prefix of all keys of the site.', text(), { default: 'local' })
+  readonly namespace!: string;
+
+  @Setting('addr', 'Address of etcd, or a list of them.', addresses(), {
     default: '127.0.0.1:2379',
   })
-  readonly addr?: never;
-  @Setting('user', 'User.', optionalText(), { example: 'storage-proxy' })
-  readonly user?: never;
-  @Setting('password', 'Password.', optionalText(), { secret: true, example: 'etcd-password' })
-  readonly password?: never;
+  readonly addresses!: readonly HostPort[];
+
+  @Setting('user', 'User, when etcd asks for one.', optionalText(), { example: 'storage-proxy' })
+  readonly user?: string;
+
+  @Setting('password', 'Password of that user.', optionalText(), {
+    secret: true,
+    example: 'etcd-password',
+  })
+  readonly password?: string;
 }
 
 /** `[pyroscope]` */
@@ -51,17 +58,44 @@ export class OtelSection {
 
 /** `[service-discovery]` */
 export class ServiceDiscoverySection {
-  @Setting('type', 'Registry.', anything(), { default: 'redis' })
-  readonly type?: never;
-  @Setting('instance-id', 'Id.', anything(), { example: 'storage-proxy-01' })
+  @Setting(
+    'type',
+    'Where the registration is kept: in Valkey or in etcd.',
+    oneOf('redis', 'etcd'),
+    {
+      default: 'redis',
+    },
+  )
+  readonly type!: 'redis' | 'etcd';
+
+  @Setting('display-name', 'Name to show.', text(), {
+    defaultText: '`storage-<node-id>`',
+    example: 'storage-proxy-01',
+  })
+  readonly displayName?: string;
+
+  @Setting('extra-labels', 'Labels for whoever scrapes metrics.', record(), {
+    default: {},
+    example: { rack: 'a1' },
+  })
+  readonly extraLabels!: Readonly<Record<string, unknown>>;
+
+  @Setting('instance-id', 'Id in another registry of the original.', anything(), {
+    example: 'storage-proxy-01',
+    unused: true,
+  })
   readonly instanceId?: never;
-  @Setting('service-group', 'Group.', anything(), { example: 'storage-proxy' })
+
+  @Setting('service-group', 'Group in another registry of the original.', anything(), {
+    example: 'storage-proxy',
+    unused: true,
+  })
   readonly serviceGroup?: never;
-  @Setting('display-name', 'Name.', anything(), { example: 'storage-proxy-01' })
-  readonly displayName?: never;
-  @Setting('extra-labels', 'Labels.', anything(), { example: {} })
-  readonly extraLabels?: never;
-  @Setting('endpoints', 'Endpoints.', anything(), { example: [] })
+
+  @Setting('endpoints', 'Endpoints in another registry of the original.', anything(), {
+    example: [],
+    unused: true,
+  })
   readonly endpoints?: never;
 }
 

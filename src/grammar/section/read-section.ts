@@ -148,7 +148,7 @@ function readTables(field: TableField, given: unknown, context: SectionContext):
   // What is inside a table without effect is checked too, but not listed key by key.
   const inner = hasEffect(field) ? context : { ...context, report: withoutUnused(context.report) };
   if (field.kind === 'named') return readNamed(field, given ?? {}, inner);
-  return given === undefined && !hasEffect(field)
+  return given === undefined && (field.optional || !hasEffect(field))
     ? undefined
     : readSection(field.section, given, inner);
 }

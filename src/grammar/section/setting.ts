@@ -14,6 +14,11 @@ export interface EffectOptions {
   readonly notServed?: string;
 }
 
+export interface TableOptions extends EffectOptions {
+  /** Without the table the setting is missing, rather than a table of defaults: it is what asks for something. */
+  readonly optional?: boolean;
+}
+
 export interface SettingOptions extends EffectOptions {
   /** As it would stand in the file; a function when it depends on the machine. */
   readonly default?: unknown;
@@ -41,7 +46,7 @@ export interface ValueField extends FieldBase, SettingOptions {
   readonly type: ValueType;
 }
 
-export interface TableField extends FieldBase, EffectOptions {
+export interface TableField extends FieldBase, TableOptions {
   /** `table`: one; `named`: any number by name, read into a list whose elements carry `name`. */
   readonly kind: 'table' | 'named';
   readonly section: SectionClass;
@@ -110,7 +115,7 @@ export function Table(
   key: string,
   description: string,
   section: SectionClass,
-  options: EffectOptions = {},
+  options: TableOptions = {},
 ): PropertyDecorator {
   return tableField('table', key, description, section, options);
 }
@@ -130,7 +135,7 @@ function tableField(
   key: string,
   description: string,
   section: SectionClass,
-  options: EffectOptions,
+  options: TableOptions,
 ): PropertyDecorator {
   return (prototype, property) => {
     addField(prototype, {

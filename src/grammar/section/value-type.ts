@@ -168,6 +168,22 @@ export function address(): ValueType<HostPort> {
   };
 }
 
+/** One address, or a list of them; always a list inside. */
+export function addresses(): ValueType<HostPort[]> {
+  const one = address();
+  return {
+    allowed: `${one.allowed}; or a list of them`,
+    read(value) {
+      try {
+        // A pair of host and port is a list too.
+        return [parseHostPort(value)];
+      } catch {
+        return listOf(one).read(value);
+      }
+    },
+  };
+}
+
 /** A path of this host; relative ones start at the folder of the configuration file. */
 export function path(): ValueType<string> {
   return {

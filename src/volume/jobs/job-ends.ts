@@ -33,14 +33,14 @@ export function asStorageError(error: unknown, record: JobRecord): StorageError 
   return new StorageError('INTERNAL', ERROR_TABLE.INTERNAL.meaning, {}, { cause: error });
 }
 
-/** Whether managers wait for the events of this job: those of scoped ids do. */
+/** Whether managers wait for the events of this job: those of scoped ids do, others for the answer. */
 export function isAnnounced(record: JobRecord): boolean {
   return VFolderId.parse(record.vfolder).scope !== null;
 }
 
 /** Tells the end: what happened to the vfolder, then to the job. Rejects when that may not have been heard. */
 export async function publishEnd(publisher: JobPublisher, record: JobRecord): Promise<void> {
-  if (isAnnounced(record)) await publishFolderEvent(publisher, record);
+  await publishFolderEvent(publisher, record);
   const job = jobOf(record);
   const message = endMessage(record);
   if (record.state === 'done') await publisher.jobDone(job, message);
@@ -53,7 +53,7 @@ async function publishFolderEvent(publisher: JobPublisher, record: JobRecord): P
   if (record.kind === 'delete_vfolder' && record.state === 'done') {
     await publisher.vfolderDeleted(job);
   }
-  if (record.kind === 'clone_vfolder') {
+  if (record.kind === 'clone_vfolder' && isAnnounced(record)) {
     if (record.state === 'done') await publisher.cloneSucceeded(job);
     else await publisher.cloneFailed(job, endMessage(record));
   }

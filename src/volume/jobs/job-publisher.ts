@@ -11,8 +11,8 @@ import type { Job } from './job.js';
  *   vfolder, then the end of the job. For one vfolder, calls of a worker do not overlap.
  * - **Updates may be lost.** `jobUpdated` is called at the start of an attempt and at most once a second
  *   while there is progress; its rejection is logged and changes nothing.
- * - Folder events are only told of scoped ids, whose managers act on them; managers of unscoped ids act on
- *   the answer to their request.
+ * - Folder events of clones are only told of scoped ids; managers of unscoped ids act on the answer to their
+ *   request. Deletions are told of all ids: current managers delete folders of old generations too.
  */
 export abstract class JobPublisher {
   abstract jobUpdated(job: Job): Promise<void>;
@@ -54,7 +54,7 @@ export class LogJobPublisher extends JobPublisher {
     this.#log.warn('vfolder was not cloned', { ...facts(job), reason: message });
   }
 
-  async jobDone(job: Job): Promise<void> {
+  async jobDone(job: Job, _message: string): Promise<void> {
     this.#log.info('job is done', facts(job));
   }
 
@@ -62,7 +62,7 @@ export class LogJobPublisher extends JobPublisher {
     this.#log.error('job failed', { ...facts(job), reason: message });
   }
 
-  async jobCancelled(job: Job): Promise<void> {
+  async jobCancelled(job: Job, _message: string): Promise<void> {
     this.#log.info('job was cancelled', facts(job));
   }
 }

@@ -1,8 +1,8 @@
 import { loggerFor } from '../../observability/logger.js';
-import { Beneath } from '../../native/beneath.js';
+import type { Beneath } from '../../native/beneath.js';
 import { calls } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
+import { PROXY_DIRECTORY } from '../ids/layout.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import { parseJobId, type JobId } from './job.js';
@@ -10,6 +10,7 @@ import { decodeRecord, encodeRecord } from './job-json.js';
 import { lockDirectory, lockFile, NO_LOCK, type JobLock, type LockOutcome } from './job-lock.js';
 import type { JobRecord } from './job-record.js';
 import { listAll } from './listing.js';
+import { ignoreMissing, openProxyDirectory, readText, replaceFile } from './proxy-files.js';
 
 const DIRECTORY = Buffer.from(`${PROXY_DIRECTORY}/jobs`);
 const RECORD_SUFFIX = '.json';
@@ -21,7 +22,6 @@ const READ_AHEAD = 8;
 const STALE_TEMPORARY_MS = 3_600_000;
 
 const log = loggerFor('jobs');
-let temporaries = 0;
 
 /**
  * The records of one volume's jobs: `<volume>/.storage-proxy/jobs/<id>.json`, beside them `<id>.lock` while
@@ -35,7 +35,7 @@ export class JobStore {
   async save(record: JobRecord, { durable }: { durable: boolean }): Promise<void> {
     await this.inDirectory(async (directory) => {
       const text = Buffer.from(encodeRecord(record));
-      await replaceFile(directory, recordName(record.id), text, durable);
+      await replaceFile(directory, recordName(record.id), text, { durable });
     });
   }
 
@@ -194,69 +194,9 @@ export class JobStore {
     if (this.volume.isNoop) return undefined;
     return await this.volume.io(async () => {
       using root = await this.volume.openRoot();
-      using directory = await openDirectory(root, make);
+      using directory = await openProxyDirectory(root, DIRECTORY, { make });
       return directory && (await work(directory));
     });
-  }
-}
-
-async function openDirectory(root: Beneath, make: boolean): Promise<Beneath | undefined> {
-  const directory = await ignoreMissing(root.descend(DIRECTORY));
-  if (directory || !make) return directory;
-  try {
-    await root.mkdirs(DIRECTORY, PRIVATE_MODE, PRIVATE_MODE);
-    await root.syncDirectory(Buffer.from(PROXY_DIRECTORY));
-    await root.syncDirectory();
-  } catch (error) {
-    if (!isErrno(error, Errno.EEXIST)) throw error;
-  }
-  return await root.descend(DIRECTORY);
-}
-
-async function replaceFile(
-  directory: Beneath,
-  name: Buffer,
-  content: Buffer,
-  durable: boolean,
-): Promise<void> {
-  temporaries += 1;
-  const temporary = Buffer.from(`.${name.toString()}.${process.pid}.${temporaries}.tmp`);
-  try {
-    const file = await directory.openFile(temporary, {
-      write: true,
-      create: 'exclusive',
-      mode: RECORD_MODE,
-    });
-    try {
-      await file.write([content], 0);
-      if (durable) await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await directory.rename(temporary, name);
-  } catch (error) {
-    await directory.unlink(temporary).catch(() => undefined);
-    throw error;
-  }
-  if (durable) await directory.syncDirectory();
-}
-
-async function readText(directory: Beneath, name: Buffer): Promise<string> {
-  const file = await directory.openFile(name);
-  try {
-    const buffer = Buffer.alloc(file.stat.size);
-    return buffer.toString('utf8', 0, await file.read(buffer, 0));
-  } finally {
-    await file.close();
-  }
-}
-
-async function ignoreMissing<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    if (isErrno(error, Errno.ENOENT)) return undefined;
-    throw error;
   }
 }
 

@@ -130,7 +130,7 @@ describe('VFolderDeletion', () => {
     expect(await worker.deletion.delete(UNSCOPED)).toBeNull();
     expect(fs.existsSync(vfolder)).toBe(false);
     expect(fs.readdirSync(below('.trash'))).toEqual([]);
-    expect(rig.publisher.told.map(([event]) => event)).toEqual(['jobDone']);
+    expect(rig.publisher.told.map(([event]) => event)).toEqual(['vfolderDeleted', 'jobDone']);
     const jobs = await worker.jobs.list();
     expect(await worker.deletion.delete(UNSCOPED)).toBeNull();
     expect(await worker.jobs.list()).toHaveLength(jobs.length);

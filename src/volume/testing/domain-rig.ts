@@ -104,6 +104,7 @@ export class DomainRig {
         sweepIntervalMs: 60_000,
       },
       jobs: { retentionMs: 60_000, concurrency: 2, heartbeatMs: 1_000, expiredAfterMs: 5_000 },
+      volumeStats: { observeIntervalMs: 10_000, observeTimeoutMs: 1_000, cacheTtlMs: 30_000 },
       downloads: { idleTimeoutMs: 1_000, compressionLevel: 1 },
       nodeId: 'node',
       ...overrides,

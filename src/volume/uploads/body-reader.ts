@@ -73,6 +73,13 @@ export class BodyReader {
     this.#graceMs = Math.min(this.#graceMs, GRACE_MS);
   }
 
+  /** Ends the body at once, without the bytes that were not taken yet. */
+  revoke(): void {
+    this.#chunks = [];
+    this.#gatheredBytes = 0;
+    this.finish('released');
+  }
+
   /** Stops listening. An unfinished body is left paused; its owner discards the rest. */
   close(): void {
     clearInterval(this.#ticker);

@@ -10,6 +10,7 @@ import { explainFull } from '../full-quota.js';
 import { BodyReader } from './body-reader.js';
 import { putInPlace } from './completion.js';
 import type { StagedFile } from './staged-file.js';
+import type { UploadLease } from './upload-leases.js';
 import {
   noSuchUpload,
   targetDetails,
@@ -27,6 +28,7 @@ const CHECKPOINT_BYTES = 256 * 1024 * 1024;
 export interface OpenUploadOptions {
   readonly idleTimeoutMs: number;
   readonly admission: QuotaAdmission;
+  readonly lease: UploadLease;
 }
 
 /** An upload for the time of one request, which holds its lock until `close`. */
@@ -59,11 +61,15 @@ export class OpenUpload {
     options: OpenUploadOptions,
   ): Promise<OpenUpload> {
     try {
-      const offset = await volume.io(() => staged.settle(request.sizeBytes));
+      const { lease } = options;
+      const offset = await volume.io(() => staged.settle(request.sizeBytes, lease.offset ?? 0));
+      // Forgotten by a flush, or behind because of a body that broke off.
+      if (lease.offset !== offset) await lease.record(offset);
       const upload = new OpenUpload(volume, request, staged, options, offset);
       if (offset === request.sizeBytes) await upload.finish();
       return upload;
     } catch (error) {
+      await options.lease.release();
       await staged.close();
       throw await explained(volume, request, error);
     }
@@ -93,6 +99,7 @@ export class OpenUpload {
       idleTimeoutMs: this.options.idleTimeoutMs,
     });
     this.#reader = reader;
+    this.options.lease.onLost(() => reader.revoke());
     try {
       if (this.staged === null || left === 0) await reader.next();
       else await this.append(this.staged, reader);
@@ -102,9 +109,16 @@ export class OpenUpload {
       this.#reader = undefined;
       reader.close();
     }
+    await this.tellOffset();
     if (reader.end === 'surplus') throw tooManyBytes(this.sizeBytes);
     if (reader.end === 'released' && this.#offset < this.sizeBytes) throw uploadTakenOver();
     return this.#offset;
+  }
+
+  /** What arrived counts for other proxies too, also of a body that broke off. */
+  private async tellOffset(): Promise<void> {
+    if (this.staged === null || this.#offset === this.sizeBytes) return;
+    await this.options.lease.commit(this.#offset);
   }
 
   /** Another request wants this upload: stop reading soon. Without effect while nothing is being read. */
@@ -120,6 +134,7 @@ export class OpenUpload {
   /** Gives up the lock. May be called again. */
   async close(): Promise<void> {
     this.#closed();
+    await this.options.lease.release();
     await this.staged?.close();
   }
 
@@ -133,6 +148,7 @@ export class OpenUpload {
       await this.volume.io(() => (isWhole ? staged.persistBytes() : staged.persist(end)));
       this.#offset = end;
     } catch (error) {
+      this.assertLease();
       await this.rollBack(staged, staged.durableBytes);
       throw error;
     }
@@ -142,13 +158,15 @@ export class OpenUpload {
   /** Writes what comes; returns how far that got. Rejects when it must not be trusted, all writes and syncs having ended. */
   private async write(staged: StagedFile, reader: BodyReader, start: number): Promise<number> {
     const meter = meterTransfer(this.request.ref.volume, 'upload');
-    const checkpoint = new Checkpoint(start, (offset) =>
-      this.volume.io(() => staged.persist(offset)),
-    );
+    const checkpoint = new Checkpoint(start, (offset) => {
+      this.assertLease();
+      return this.volume.io(() => staged.persist(offset));
+    });
     const quota = this.options.admission.watch(this.volume, this.request.ref.id);
     let position = start;
     try {
       for (let batch; (batch = await reader.next()) !== null;) {
+        this.assertLease();
         const buffers = batch;
         const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
         await this.volume.io(() => staged.write(buffers, position));
@@ -159,13 +177,20 @@ export class OpenUpload {
       }
     } catch (error) {
       await checkpoint.settled();
+      this.assertLease();
       if (isFull(error)) await this.keepWhatIsSure(staged, start, position);
       throw error;
     } finally {
       meter.close();
     }
     await checkpoint.settled();
+    this.assertLease();
     return position;
+  }
+
+  /** Without the lease the file may be somebody else's to write: not even what is wrong with it may be mended. */
+  private assertLease(): void {
+    if (this.options.lease.isLost) throw uploadTakenOver();
   }
 
   /**
@@ -188,11 +213,13 @@ export class OpenUpload {
   private async finish(): Promise<void> {
     const { staged, request, volume } = this;
     if (staged === null) return;
+    await this.options.lease.assertHeld();
     const makeParents = request.ref.id.scope !== null;
     await volume.io(async () => {
       await this.assertVFolderInPlace(staged);
       await putInPlace(staged, request.target, { makeParents });
     });
+    await this.options.lease.complete();
     const { ref, session, sizeBytes } = request;
     await this.options.admission.release(
       { volume, id: ref.id, session, sizeBytes },
@@ -237,7 +264,7 @@ class Checkpoint {
     this.at = offset;
     await this.#running;
     if (this.#failure) throw this.#failure.error;
-    this.#running = this.sync(offset).catch((error: unknown) => {
+    this.#running = (async () => this.sync(offset))().catch((error: unknown) => {
       this.#failure = { error };
     });
   }

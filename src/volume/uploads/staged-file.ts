@@ -73,15 +73,17 @@ export class StagedFile {
 
   /**
    * Finds out how many bytes the upload really has, and makes them durable: all of them when the writer
-   * died but the machine did not, else those that were recorded. At most `lengthBytes`.
+   * died but the machine did not, else those that were recorded here or, in `vouchedBytes`, by another proxy,
+   * which keeps no record here. At most `lengthBytes`.
    */
-  async settle(lengthBytes: number): Promise<number> {
+  async settle(lengthBytes: number, vouchedBytes = 0): Promise<number> {
     const size = Math.min(this.stat.size, lengthBytes);
     if (this.stat.size > lengthBytes) await this.file.truncate(lengthBytes);
     if (size <= this.record.offset) return size;
     if (this.record.isOfThisBoot && (await this.syncedUpTo(size))) return size;
-    await this.rollBack();
-    return this.record.offset;
+    const durable = Math.min(size, Math.max(this.record.offset, vouchedBytes));
+    await this.rollBack(durable);
+    return durable;
   }
 
   /** Before the first write: from now on a crash is a crash under this boot. */

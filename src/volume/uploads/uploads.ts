@@ -15,6 +15,7 @@ import { syncPlace } from './completion.js';
 import { OpenUpload } from './open-upload.js';
 import { StagedFile, type StagedState } from './staged-file.js';
 import { UploadSweeper } from './upload-sweeper.js';
+import { NO_LEASE, UploadLeases, type UploadLease } from './upload-leases.js';
 import { uploadNames, type UploadNames } from './upload-names.js';
 import {
   assertNotReserved,
@@ -28,7 +29,7 @@ import {
 const UPLOAD_RELEASE_TOPIC = 'upload.release';
 
 const FIRST_PAUSE_MS = 10;
-const LONGEST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 100;
 /** How often a holder is asked to let go while we wait: it may have changed meanwhile. */
 const ASK_EVERY_MS = 1_000;
 
@@ -48,10 +49,12 @@ export class Uploads {
     private readonly admission: QuotaAdmission,
     private readonly bus: WorkerBus,
     @Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings,
+    private readonly leases: UploadLeases,
   ) {
     this.#unsubscribe = bus.subscribe(UPLOAD_RELEASE_TOPIC, (session) => {
       if (typeof session === 'string') this.#held.get(session)?.letGo();
     });
+    leases.onReleaseAsked((session) => this.#held.get(session)?.letGo());
   }
 
   /** Starts what runs in the background. For the core, once a process. */
@@ -92,6 +95,7 @@ export class Uploads {
       }
     });
     await this.reserve(volume, ref, session, sizeBytes);
+    await this.leases.announce(session);
     this.sweeper.visit(ref);
     return session;
   }
@@ -133,6 +137,7 @@ export class Uploads {
       if (Date.now() + pauseMs > deadline) throw outcome;
       if (isStorageError(outcome, 'LOCKED') && Date.now() >= askAt) {
         this.bus.publish(UPLOAD_RELEASE_TOPIC, request.session);
+        this.leases.askRelease(request.session);
         askAt = Date.now() + ASK_EVERY_MS;
       }
       await sleep(pauseMs, undefined, signal ? { signal } : {});
@@ -154,6 +159,7 @@ export class Uploads {
     const options = {
       idleTimeoutMs: this.settings.uploads.idleTimeoutMs,
       admission: this.admission,
+      lease: NO_LEASE,
     };
     switch (state) {
       case 'held':
@@ -162,8 +168,24 @@ export class Uploads {
         throw noSuchUpload();
       case 'finished':
         return OpenUpload.finished(volume, request, options);
-      default:
-        return this.hold(await OpenUpload.take(volume, request, state, options), request.session);
+    }
+    const lease = await this.lease(state, request.session);
+    if (lease instanceof StorageError) return lease;
+    const upload = await OpenUpload.take(volume, request, state, { ...options, lease });
+    return this.hold(upload, request.session);
+  }
+
+  /** Without the lease the file is closed again. */
+  private async lease(staged: StagedFile, session: string): Promise<UploadLease | StorageError> {
+    try {
+      const lease = await this.leases.acquire(session);
+      if (lease !== 'held') return lease;
+      await staged.close();
+      return uploadHeld();
+    } catch (error) {
+      await staged.close();
+      if (isStorageError(error, 'UNAVAILABLE')) return error;
+      throw error;
     }
   }
 

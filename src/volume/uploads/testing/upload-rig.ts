@@ -15,6 +15,7 @@ import { Volume } from '../../volume.js';
 import { LocalWorkerBus, type WorkerBus } from '../../worker-bus.js';
 import type { OpenUpload } from '../open-upload.js';
 import type { UploadRequest } from '../upload-request.js';
+import { NoUploadLeases } from '../upload-leases.js';
 import { UploadSweeper } from '../upload-sweeper.js';
 import { Uploads } from '../uploads.js';
 
@@ -78,7 +79,8 @@ export class UploadRig {
     } as unknown as VolumeRegistry;
     const admission = new QuotaAdmission(settings);
     const sweeper = new UploadSweeper(registry, admission, settings);
-    return { uploads: new Uploads(registry, sweeper, admission, bus, settings), sweeper };
+    const leases = new NoUploadLeases();
+    return { uploads: new Uploads(registry, sweeper, admission, bus, settings, leases), sweeper };
   }
 
   async begin(path: string, sizeBytes: number): Promise<UploadRequest> {
