@@ -46,7 +46,10 @@ describe('config/sample.toml', () => {
   });
 
   it('loads strictly with everything that is commented out, too', () => {
-    const everything = renderSample().replaceAll(/^# (?=\[|[a-z-]+ = )/gm, '');
+    const everything = renderSample()
+      .replaceAll(/^# (?=\[|[a-z-]+ = )/gm, '')
+      // The example names no file of this machine.
+      .replace(/^password-file = .*$/m, '');
     expect(Object.keys(parse(everything))).toContain('artifact-storages');
     const { warnings } = loadToml(everything, { strict: true });
     expect(warnings.filter((line) => line.includes('unknown'))).toEqual([]);

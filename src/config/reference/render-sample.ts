@@ -36,7 +36,7 @@ export function renderSample(): string {
 function renderTable(table: DescribedTable): string {
   const text = renderLines(table);
   return table.optional
-    ? text.map((line) => (line === '' || line.startsWith('#') ? line : `#${line}`)).join('\n')
+    ? text.map((line) => (line === '' || line.startsWith('#') ? line : comment(line))).join('\n')
     : text.join('\n');
 }
 

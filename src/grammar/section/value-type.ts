@@ -174,12 +174,15 @@ export function addresses(): ValueType<HostPort[]> {
   return {
     allowed: `${one.allowed}; or a list of them`,
     read(value) {
-      try {
-        // A pair of host and port is a list too.
-        return [parseHostPort(value)];
-      } catch {
-        return listOf(one).read(value);
+      // A pair of host and port is a list too.
+      for (const candidates of [[value], asList(value)]) {
+        try {
+          return candidates.map((candidate) => one.read(candidate));
+        } catch {
+          continue;
+        }
       }
+      throw must(this);
     },
   };
 }
