@@ -162,7 +162,9 @@ describeWith(VALKEY)('events', () => {
 
     it('keeps the stream short', async () => {
       const filler = valkey.client(DB);
-      for (let index = 0; index < 400; index++) await filler.xadd('events', '*', 'name', 'other');
+      for (let index = 0; index < 400; index++) {
+        await filler.xadd('events', '*', 'payload', '{}', 'args', Buffer.of(0x90));
+      }
       const vfid = await folder();
       await remove(vfid);
       await manager.until(vfid);

@@ -70,7 +70,13 @@ describe('health', () => {
     const { connectivity_checks: checks, timestamp } = body.connectivity;
     expect(
       checks.map((check) => `${check.service_group} ${check.component_id}`).toSorted(),
-    ).toEqual(['process primary', 'process worker-1', 'process worker-2', 'volume local']);
+    ).toEqual([
+      'process primary',
+      'process worker-1',
+      'process worker-2',
+      'redis valkey',
+      'volume local',
+    ]);
     for (const time of [timestamp, ...checks.map((check) => check.last_checked_at)]) {
       expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     }
