@@ -14,7 +14,13 @@ describe('TreePool', () => {
   let top: string;
   let pool: TreePool;
   let make: (options?: Partial<TreePoolOptions>) => TreePool;
-  const usage: TreeOrder = { kind: 'usage', path: Buffer.from('tree'), omit: [] };
+  const usage: TreeOrder = {
+    kind: 'usage',
+    path: Buffer.from('tree'),
+    below: Buffer.alloc(0),
+    omit: [],
+    offers: new SharedArrayBuffer(4),
+  };
 
   beforeAll(async () => {
     top = fs.mkdtempSync(path.join(os.tmpdir(), 'pool-'));
