@@ -4,6 +4,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_REMOVEDIR,
+  AT_STATX_DONT_SYNC,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_CREAT,
@@ -18,6 +19,7 @@ import {
   RESOLVE_BENEATH,
   RESOLVE_NO_MAGICLINKS,
   RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
 } from './constants.js';
 import { Errno, isErrno, SystemError } from './errno.js';
 import { OpenFile } from './open-file.js';
@@ -276,14 +278,18 @@ export class Beneath {
 
   /** Of something open: a local filesystem has that in memory. */
   #statOf(fd: number): Promise<Stat> {
-    if (this.atOnce) return Promise.resolve(sync.statx(fd, EMPTY, AT_EMPTY_PATH));
+    // Something else may have been mounted over the directory since, which must not be waited for here.
+    const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+    if (this.atOnce) return Promise.resolve(sync.statx(fd, EMPTY, flags));
     return calls.statx(fd, EMPTY, AT_EMPTY_PATH);
   }
 
   async #open(path: Buffer, flags: number, mode = 0): Promise<number> {
     refuseReserved(path, this.reserved);
     const mayAskAtOnce = this.atOnce && (flags & O_CREAT) === 0;
-    const cached = mayAskAtOnce ? openAtOnce(this.fd, path, flags, this.resolve) : undefined;
+    // What is mounted further below may be no local filesystem, and take its time to open something.
+    const here = this.resolve | RESOLVE_NO_XDEV;
+    const cached = mayAskAtOnce ? openAtOnce(this.fd, path, flags, here) : undefined;
     const fd = cached ?? (await calls.openat2(this.fd, path, flags, mode, this.resolve));
     try {
       refuseOpenedReserved(fd, this.reserved);

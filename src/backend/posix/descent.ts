@@ -71,11 +71,6 @@ export class Descent<State> {
     return this.#levels.length - 1;
   }
 
-  /** Names that lead from the top to this directory. */
-  names(): Buffer[] {
-    return this.#levels.slice(1).map(({ name }) => name);
-  }
-
   /** The reader of this directory, which `next` moves. */
   get entry(): DirectoryReader {
     return this.here.reader!;

@@ -10,7 +10,6 @@ import type { TreeLocation, TreeTaskOptions } from '../contract/tree-task.js';
 import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
-import { SharedUsage } from './shared-usage.js';
 import type { TreePool } from './tree-pool.js';
 
 /** Removes with more privilege than this process has; rejects with StorageError when it cannot even try. */
@@ -63,7 +62,7 @@ export class PosixTrees implements TreeOperations {
       ...options
     }: UsageOptions & { readonly filesOnly?: boolean } = {},
   ): Promise<TreeUsage> {
-    return new SharedUsage(this.pool, location.path, options, filesOnly).run(omit);
+    return this.pool.run({ kind: 'usage', path: location.path, omit, filesOnly }, options);
   }
 
   /** Extended attributes of a directory, in the order of `names`; `null` for each that it does not have. */

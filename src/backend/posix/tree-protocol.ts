@@ -32,10 +32,6 @@ export type TreeOrder =
   | {
       readonly kind: 'usage';
       readonly path: Uint8Array;
-      /** Names from there to the directory that is meant, `/` between them; empty for itself. */
-      readonly below: Uint8Array;
-      /** Of `HelpOffers`: the batches of this walk are directories given away, as `below` has them. */
-      readonly offers: SharedArrayBuffer;
       readonly omit: readonly Uint8Array[];
       readonly filesOnly?: boolean;
     }

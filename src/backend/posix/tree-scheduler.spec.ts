@@ -3,7 +3,7 @@ import { BATCHES_IN_FLIGHT, SharedTask, type FromWorker, type TreeOrder } from '
 import { TreeScheduler } from './tree-scheduler.js';
 import type { Walk } from './walk.js';
 
-const ORDER: TreeOrder = { kind: 'attributes', path: Buffer.alloc(0), names: [] };
+const ORDER: TreeOrder = { kind: 'usage', path: Buffer.alloc(0), omit: [] };
 
 describe('TreeScheduler', () => {
   const sent: FromWorker[] = [];

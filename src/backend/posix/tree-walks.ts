@@ -1,6 +1,5 @@
 import { statfsSync } from 'node:fs';
 import { sync } from '../../native/calls.js';
-import { RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS } from '../../native/constants.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import {
   openLocation,
@@ -10,9 +9,6 @@ import {
   withRoot,
   type OpenableVolume,
 } from './locations.js';
-import type { TreeUsage } from '../contract/tree-operations.js';
-import { OPEN_DIRECTORY } from './descent.js';
-import { HelpOffers } from './helping.js';
 import type { TreeOrder, TreeVolume } from './tree-protocol.js';
 import type { Pace, Walk } from './walk.js';
 import { attributes } from './walks/attributes.js';
@@ -21,8 +17,6 @@ import { list } from './walks/list.js';
 import { remove } from './walks/remove.js';
 import { scan } from './walks/scan.js';
 import { usage } from './walks/usage.js';
-
-const DIRECTORIES_ONLY = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 
 /** statfs(2) `f_type` of FUSE, where syncfs(2) does not reach the server. */
 const FUSE_SUPER_MAGIC = 0x65735546;
@@ -51,7 +45,12 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
       return scan(fd, order.omit.map(bytes), pace);
     }
     case 'usage':
-      return beginUsage(volume, order, pace);
+      return usage(
+        openLocation(volume, bytes(order.path)),
+        order.omit.map(bytes),
+        pace,
+        order.filesOnly,
+      );
     case 'attributes':
       return attributes(openLocation(volume, bytes(order.path)), order.names);
     case 'copy':
@@ -64,24 +63,6 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
       return beginRemove(false, pace, () =>
         withRoot(volume, bytes(order.root), (root) => openParent(volume, root, bytes(order.path))),
       );
-  }
-}
-
-function beginUsage(volume: OpenableVolume, order: Order<'usage'>, pace: Pace): Walk<TreeUsage> {
-  const below = bytes(order.below);
-  const top = openLocation(volume, bytes(order.path));
-  const plan = {
-    below,
-    omit: order.omit.map(bytes),
-    filesOnly: order.filesOnly,
-    offers: new HelpOffers(order.offers),
-  };
-  if (below.length === 0) return usage(top, plan, pace);
-  try {
-    // Nobody's link leads this walk: names of directories only.
-    return usage(sync.openat2(top, below, OPEN_DIRECTORY, 0, DIRECTORIES_ONLY), plan, pace);
-  } finally {
-    sync.close(top);
   }
 }
 

@@ -12,14 +12,10 @@ import {
   openDirectory,
   removeScratch,
 } from '../testing/tree.js';
-import { HelpOffers } from '../helping.js';
 import { Pace } from '../walk.js';
 import { list } from './list.js';
 import { scan } from './scan.js';
-import { usage, type UsagePlan } from './usage.js';
-
-/** Nobody to give anything away to. */
-const ALONE: UsagePlan = { below: Buffer.alloc(0), omit: [], offers: new HelpOffers() };
+import { usage } from './usage.js';
 
 const ODD_NAMES = [
   Buffer.from('with\nnewline'),
@@ -132,7 +128,7 @@ describe('walks that read', () => {
       fs.symlinkSync('/usr', at('a/link'));
       fs.symlinkSync('a', at('loop'));
       const expected = Number(execFileSync('du', ['-sb', top]).toString().split('\t')[0]);
-      const { result } = drain(usage(openDirectory(top), ALONE, new Pace()));
+      const { result } = drain(usage(openDirectory(top), [], new Pace()));
       expect(result).toEqual({
         fileCount: 5,
         usedBytes: expected - fs.statSync(top).size,
@@ -144,7 +140,7 @@ describe('walks that read', () => {
       fs.writeFileSync(at('closed/inner'), '');
       fs.writeFileSync(at('open'), 'x');
       fs.chmodSync(at('closed'), 0);
-      const restricted = asNobody(() => drain(usage(openDirectory(top), ALONE, new Pace())).result);
+      const restricted = asNobody(() => drain(usage(openDirectory(top), [], new Pace())).result);
       expect(restricted.fileCount).toBe(2);
     });
 
@@ -152,7 +148,7 @@ describe('walks that read', () => {
       makeDeepTree(top, 10_000);
       const before = countDescriptors();
       let most = 0;
-      const { result } = drain(usage(openDirectory(top), ALONE, new Pace()), (step) => {
+      const { result } = drain(usage(openDirectory(top), [], new Pace()), (step) => {
         if (step % 50 === 0) most = Math.max(most, countDescriptors());
       });
       expect(result.fileCount).toBe(10_001);
@@ -163,7 +159,7 @@ describe('walks that read', () => {
     it('closes its descriptors when it is ended halfway', () => {
       makeDeepTree(top, 200);
       const before = countDescriptors();
-      const walk = usage(openDirectory(top), ALONE, new Pace());
+      const walk = usage(openDirectory(top), [], new Pace());
       walk.next();
       expect(countDescriptors()).toBeGreaterThan(before);
       walk.return(undefined as never);
@@ -210,7 +206,7 @@ describe('walks that read', () => {
       const pace = (): Pace => Object.assign(new Pace(), { hidden: [Buffer.from('.snapshot')] });
       const met = drain(scan(openDirectory(top), [], pace())).batches.flatMap(decodeScannedEntries);
       expect(paths(met).toSorted()).toEqual(['.snapshots', 'a']);
-      expect(drain(usage(openDirectory(top), ALONE, pace())).result.fileCount).toBe(2);
+      expect(drain(usage(openDirectory(top), [], pace())).result.fileCount).toBe(2);
       const listed = drain(list(openDirectory(top), { limit: 0 }, pace())).batches;
       expect(listed.flatMap(decodeEntries)).toHaveLength(2);
     });
