@@ -9,11 +9,11 @@ for (const mount of ['a', 'b'] as const) {
     deepLevels: 100,
     title: `cephfs by client ${mount}`,
     async makeVolume() {
-      const directory = new CephDirectory(mount);
+      const directory = new CephDirectory();
       return {
         path: directory.on(mount),
         options: { maxFiles: 0 },
-        dispose: () => directory.remove(),
+        dispose: () => directory.remove(mount),
       };
     },
   });

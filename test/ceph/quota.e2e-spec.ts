@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { newScope, newVFolderId, scopePath, vfolderPath } from '../support/ids.js';
 import { Proxy, type TestFolder } from '../support/proxy.js';
-import { attribute, ceph, CephDirectory, rig } from './rig.js';
+import { attribute, CephDirectory } from './rig.js';
 
 const MIB = 1024 * 1024;
 const LIMIT = 'ceph.quota.max_bytes';
@@ -209,35 +209,6 @@ describe('quotas of CephFS', () => {
     const { headers } = await proxy.client('HEAD', '/upload', { token });
     return Number(headers['upload-offset']);
   }
-});
-
-describe('a client that is cut off from its cluster', () => {
-  it('makes its volume unavailable, saying what to do', async () => {
-    const directory = new CephDirectory();
-    const spare = { backend: 'cephfs', path: rig.mounts.spare };
-    const proxy = await Proxy.start({}, { volumes: ['local'], furtherVolumes: { spare } });
-    try {
-      const volumes = async (): Promise<string> =>
-        (await proxy.manager.expecting(200, 'GET', '/volumes')).text;
-      expect(await volumes()).toContain('"spare"');
-      const id = attribute(rig.mounts.spare, 'ceph.client_id')?.replace('client', '');
-      ceph('tell', 'mds.m', 'client', 'evict', `id=${id}`);
-      // The next request finds it out.
-      const vfid = newVFolderId('scoped');
-      const deadline = Date.now() + 60_000;
-      while ((await volumes()).includes('"spare"')) {
-        await proxy.manager.call('POST', '/folder/create', { volume: 'spare', vfid });
-        if (Date.now() > deadline) throw new Error('the volume is still served');
-      }
-      while (!/cut off from its cluster.*mount it again/.test(proxy.output)) {
-        if (Date.now() > deadline) throw new Error(`no remedy was named:\n${proxy.output}`);
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    } finally {
-      await proxy.stop();
-      await directory.remove();
-    }
-  });
 });
 
 describe('a volume that cannot be used', () => {

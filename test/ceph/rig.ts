@@ -24,20 +24,20 @@ export const rig = JSON.parse(process.env['STORAGE_PROXY_TEST_CEPH'] ?? '{}') as
 export class CephDirectory {
   readonly name = `test-${process.pid}-${Math.random().toString(36).slice(2)}`;
 
-  /** Made, and in the end removed, by the client that fills it: another would wait for what that one has cached. */
-  constructor(private readonly maker: MountName = 'operator') {
-    fs.mkdirSync(this.on(maker));
+  constructor() {
+    fs.mkdirSync(this.on('operator'));
   }
 
   on(mount: MountName, ...below: string[]): string {
     return path.join(rig.mounts[mount], this.name, ...below);
   }
 
-  async remove(): Promise<void> {
+  /** By the client that has filled it: another would have to wait for what that one has cached. */
+  async remove(mount: MountName = 'operator'): Promise<void> {
     // What another client has just removed can be stale to this one for a moment.
     for (let attempts = 5; ; attempts--) {
       try {
-        return await fs.promises.rm(this.on(this.maker), { recursive: true, force: true });
+        return await fs.promises.rm(this.on(mount), { recursive: true, force: true });
       } catch (error) {
         if (attempts === 1) throw error;
         await sleep(200);

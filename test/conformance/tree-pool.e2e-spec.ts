@@ -14,13 +14,7 @@ describe('TreePool', () => {
   let top: string;
   let pool: TreePool;
   let make: (options?: Partial<TreePoolOptions>) => TreePool;
-  const usage: TreeOrder = {
-    kind: 'usage',
-    path: Buffer.from('tree'),
-    below: Buffer.alloc(0),
-    omit: [],
-    offers: new SharedArrayBuffer(4),
-  };
+  const usage: TreeOrder = { kind: 'usage', path: Buffer.from('tree'), omit: [] };
 
   beforeAll(async () => {
     top = fs.mkdtempSync(path.join(os.tmpdir(), 'pool-'));

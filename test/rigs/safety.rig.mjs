@@ -3,7 +3,7 @@ import { jestCommand, repository } from './jest-command.mjs';
 import { umlPackages } from './uml.mjs';
 
 export const name = 'safety';
-export const packages = [...umlPackages, 'xfsprogs', 'strace'];
+export const packages = [...umlPackages, 'bindfs', 'strace', 'xfsprogs'];
 
 /** On this machine itself. Much of it waits, so two suites at a time fill two processors. */
 export async function run(jestArguments) {
