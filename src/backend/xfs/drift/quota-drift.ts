@@ -53,7 +53,7 @@ export class QuotaDrift {
     await this.checkListing(roots);
   }
 
-  /** The root as it is afterwards. */
+  /** The root as it is afterwards; without the id that it should not have. */
   private async checkRoot(
     root: ProjectRoot,
     holders: ReadonlyMap<number, string>,
@@ -87,7 +87,7 @@ export class QuotaDrift {
   ): Promise<ProjectRoot> {
     if (!this.options.fix) {
       this.found(kind, root.path, text);
-      return root;
+      return { ...root, projectId: null };
     }
     const limits = hardBytes === null ? {} : { hardBytes };
     const projectId = await this.#projects.renew(Buffer.from(root.path), limits);

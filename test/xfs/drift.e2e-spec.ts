@@ -1,0 +1,189 @@
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { stringify } from 'smol-toml';
+import type * as driftModule from '../../src/backend/xfs/drift/quota-drift.js';
+import type { Finding } from '../../src/backend/xfs/drift/finding.js';
+import { built } from '../support/built.js';
+import { KIB, makeAgent, MIB, Projects, ScratchVolume } from './support/guest.js';
+
+const A = 'a0000000000000000000000000000001';
+const B = 'b0000000000000000000000000000002';
+const VFOLDER = 'ab/cd/0123456789abcdef0123456789ab';
+
+describe('quota check', () => {
+  let projects: Projects;
+  let volume: ScratchVolume;
+  let agent: Awaited<ReturnType<typeof makeAgent>>;
+  let firstId = 500_000;
+  let QuotaDrift: typeof driftModule.QuotaDrift;
+
+  beforeAll(async () => {
+    projects = await Projects.load();
+    ({ QuotaDrift } = await built<typeof driftModule>('backend/xfs/drift/quota-drift.js'));
+  });
+  beforeEach(async () => {
+    // What the test before has left are ids without a directory.
+    firstId += 1_000;
+    volume = new ScratchVolume('v', { projectIdMin: firstId, projectIdMax: firstId + 999 });
+    agent = await makeAgent(volume.settings);
+  });
+  afterEach(() => volume.dispose());
+
+  const run = async (fix = false): Promise<Finding[]> => {
+    const findings: Finding[] = [];
+    await new QuotaDrift(volume.settings as ConstructorParameters<typeof QuotaDrift>[0], {
+      fix,
+      neighbours: [],
+      onFinding: (finding) => void findings.push(finding),
+      onProgress: () => undefined,
+    }).run();
+    return findings;
+  };
+  const kinds = (findings: readonly Finding[]): string[] =>
+    findings.map(({ kind, path: where, state }) => `${state} ${kind} ${where}`).toSorted();
+  /** What is found, that it is repaired, and that nothing is found then. */
+  const expectRepairable = async (...expected: string[]): Promise<void> => {
+    expect(kinds(await run())).toEqual(expected.map((each) => `found ${each}`));
+    expect(kinds(await run())).toEqual(expected.map((each) => `found ${each}`));
+    expect(kinds(await run(true))).toEqual(expected.map((each) => `repaired ${each}`));
+    expect(await run()).toEqual([]);
+  };
+  const makeScope = async (name: string, hardBytes = MIB): Promise<number> =>
+    (await agent.initialiseProject('v', volume.mkdir(name), { hardBytes })).projectId;
+
+  it('finds nothing where everything is in order, and leaves other directories alone', async () => {
+    await makeScope(A);
+    await makeScope(VFOLDER);
+    fs.writeFileSync(volume.at(A, 'file'), 'x');
+    volume.mkdir('.storage-proxy/jobs');
+    volume.mkdir('lost+found');
+    volume.mkdir('.trash');
+    expect(await run()).toEqual([]);
+  });
+
+  it('charges a scope and a vfolder without a project, and all they hold', async () => {
+    volume.mkdir(`${A}/deep/er`);
+    fs.writeFileSync(volume.at(A, 'deep/er/file'), Buffer.alloc(64 * KIB));
+    volume.mkdir('outside');
+    fs.symlinkSync(volume.at('outside'), volume.at(A, 'link'));
+    volume.mkdir(VFOLDER);
+    await expectRepairable(`no-project ${A}`, `no-project ${VFOLDER}`);
+    const status = await agent.describeProject('v', Buffer.from(A));
+    // All but the link, which cannot be opened.
+    expect(status).toMatchObject({ usedInodes: 4, usedBytes: 64 * KIB });
+    fs.writeFileSync(volume.at(A, 'deep/er/new'), '');
+    expect(projects.idOf(volume.at(A, 'deep/er/new'))).toBe(status?.projectId);
+    expect(projects.idOf(volume.at('outside'))).toBe(0);
+  });
+
+  it('parts directories that share an id: the listed one keeps it, the other keeps the limit', async () => {
+    const id = await makeScope(B, 2 * MIB);
+    volume.mkdir(`${A}/sub`);
+    projects.set(volume.at(A), id);
+    projects.set(volume.at(A, 'sub'), id);
+    await expectRepairable(`shared-id ${A}`);
+    expect(projects.idOf(volume.at(B))).toBe(id);
+    expect(projects.idOf(volume.at(A, 'sub'))).toBe(projects.idOf(volume.at(A)));
+    expect(await agent.describeProject('v', Buffer.from(A))).toMatchObject({ hardBytes: 2 * MIB });
+  });
+
+  it('brings back what was taken out of its project', async () => {
+    const id = await makeScope(A);
+    volume.mkdir(`${A}/sub`);
+    fs.writeFileSync(volume.at(A, 'sub/escaped'), Buffer.alloc(64 * KIB));
+    projects.set(volume.at(A, 'sub/escaped'), 0, false);
+    projects.set(volume.at(A, 'sub'), id, false);
+    await expectRepairable(`foreign-entries ${A}`);
+    expect(projects.quota(id)).toMatchObject({ usedInodes: 3, usedBytes: 64 * KIB });
+  });
+
+  it('restores a limit that was asked for and is not the one in force', async () => {
+    const id = await makeScope(A, 3 * MIB);
+    projects.limit(id, { hardBytes: null });
+    const other = await makeScope(B, 5000);
+    projects.limit(other, { hardBytes: MIB });
+    await expectRepairable(`wrong-limit ${A}`, `wrong-limit ${B}`);
+    expect(projects.quota(id)).toMatchObject({ hardBytes: 3 * MIB });
+    expect(projects.quota(other)).toMatchObject({ hardBytes: 8192 });
+  });
+
+  it('removes the limit of an id that nothing carries, and only tells of one that something does', async () => {
+    projects.limit(firstId + 500, { hardBytes: MIB });
+    // Not of our range: somebody else's.
+    projects.limit(7_000, { hardBytes: MIB });
+    await expectRepairable('id-without-directory null');
+    expect(projects.quota(7_000)).toMatchObject({ hardBytes: MIB });
+    projects.limit(7_000, { hardBytes: null });
+
+    fs.appendFileSync(path.join(volume.files, 'projects'), `${firstId + 600}:${volume.at(B)}\n`);
+    volume.mkdir('elsewhere');
+    projects.set(volume.at('elsewhere'), firstId + 600);
+    expect(kinds(await run(true))).toEqual([
+      'found id-without-directory null',
+      `repaired listing ${B}`,
+    ]);
+  });
+
+  it('keeps the listing in step, and what others wrote there', async () => {
+    await makeScope(A);
+    const others = `# mine\n7:/srv\n8:${volume.at('lost+found')}\n`;
+    fs.writeFileSync(path.join(volume.files, 'projects'), `${others}9:${volume.at(B)}\n`);
+    fs.writeFileSync(path.join(volume.files, 'projid'), `${B}:9\n`);
+    await expectRepairable(`listing ${A}`, `listing ${B}`);
+    const id = projects.idOf(volume.at(A));
+    const listed = fs.readFileSync(path.join(volume.files, 'projects'), 'utf8');
+    expect(listed).toBe(`${others}${id}:${volume.at(A)}\n`);
+    expect(fs.readFileSync(path.join(volume.files, 'projid'), 'utf8')).toBe(`${A}:${id}\n`);
+  });
+
+  it('is a command whose exit status tells, with a line for each finding', async () => {
+    volume.mkdir(A);
+    const file = path.join(volume.files, 'storage-proxy.toml');
+    const options = Object.fromEntries(
+      Object.entries(volume.settings.options).map(([key, value]) => [kebab(key), value as unknown]),
+    );
+    const config = {
+      'storage-proxy': {
+        'node-id': 'test',
+        secret: 'secret-of-the-tokens',
+        'session-expire': '1d',
+      },
+      api: { manager: { secret: 'secret-of-the-manager' } },
+      volume: { v: { backend: 'xfs', path: volume.path, options } },
+    };
+    fs.writeFileSync(file, stringify(config), { mode: 0o600 });
+    const finding = `v: no-project: ${volume.at(A)} is charged to no project`;
+    expect(await quotaCheck(file)).toEqual({
+      code: 1,
+      output: `${finding}\nv: 1 left to repair\n`,
+      errors: '',
+    });
+    expect(await quotaCheck(file, '--fix', '--volume', 'v')).toEqual({
+      code: 0,
+      output: `${finding} (repaired)\nv: 1 repaired\n`,
+      errors: '',
+    });
+    expect(await quotaCheck(file, '--volume', 'w')).toMatchObject({
+      code: 2,
+      errors: expect.stringContaining('no xfs volume is named w; there are: v') as unknown,
+    });
+  });
+});
+
+function quotaCheck(
+  file: string,
+  ...args: string[]
+): Promise<{ code: number; output: string; errors: string }> {
+  const main = path.resolve('dist/main.js');
+  return new Promise((resolve) => {
+    const command = [main, 'quota', 'check', '-f', file, ...args];
+    execFile(process.execPath, command, (error, output, errors) => {
+      resolve({ code: error ? Number(error.code) : 0, output, errors });
+    });
+  });
+}
+
+function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
