@@ -99,6 +99,7 @@ function boot(kernel, timeoutMs) {
       detached: true,
     });
     const killAll = () => {
+      if (child.pid === undefined) return;
       try {
         process.kill(-child.pid, 'SIGKILL');
       } catch {
