@@ -53,8 +53,8 @@ export class ManagerEvents {
   }
 
   /** Resolves when `count` events about something have come. */
-  async until(text: string, count = 1): Promise<ReceivedEvent[]> {
-    const deadline = Date.now() + PATIENCE_MS;
+  async until(text: string, count = 1, patienceMs = PATIENCE_MS): Promise<ReceivedEvent[]> {
+    const deadline = Date.now() + patienceMs;
     while (this.about(text).length < count) {
       if (Date.now() > deadline) throw new Error(`no event about ${text}`);
       await sleep(20);
