@@ -49,7 +49,10 @@ describe('FlashBlade volumes', () => {
     server = await TestServer.start({
       ...options,
       // Large enough for a program to be worth it.
-      config: { volume: { blade }, 'storage-proxy': { 'scandir-limit': 0 } },
+      config: {
+        volume: { blade },
+        'storage-proxy': { 'scandir-limit': 0, 'volume-stats': { 'cache-ttl': 1 } },
+      },
     });
     return server;
   };
@@ -145,7 +148,9 @@ describe('FlashBlade volumes', () => {
     await array.stop();
     const vfid = newVFolderId('scoped');
     expect((await ask('POST', '/folder/create', { vfid })).status).toBe(204);
-    expect((await ask('GET', '/volume/performance-metric')).status).toBe(503);
+    await server!.until('the last figures to age', async () => {
+      return (await ask('GET', '/volume/performance-metric')).status === 503;
+    });
     expect((await ask('GET', '/volume/hwinfo')).json).toMatchObject({ status: 'unavailable' });
     expect(await listed()).toEqual(['blade', 'local']);
     await array.listen();

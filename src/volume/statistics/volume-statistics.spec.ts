@@ -29,7 +29,12 @@ class SharedStore extends StatisticsStore {
   }
 }
 
-function rig({ store = new NoStatisticsStore() as StatisticsStore, cacheTtlMs = 60_000 } = {}) {
+interface RigOptions {
+  readonly store?: StatisticsStore;
+  readonly cacheTtlMs?: number;
+}
+
+function rig({ store = new NoStatisticsStore(), cacheTtlMs = 60_000 }: RigOptions = {}) {
   let measured = 0;
   const telemetry = {
     measuresPerformance: true,
