@@ -73,7 +73,7 @@ describe('the command line', () => {
   it('lists every mistake of a configuration on a line of its own', () => {
     server.configure({
       'storage-proxy': { 'num-proc': 'many' },
-      volume: { local: { backend: 'cephfs' } },
+      volume: { local: { backend: 'weka' } },
       uploads: { 'lock-weight': '1s' },
     });
     for (const command of ['serve', 'check-config']) {
@@ -83,7 +83,7 @@ describe('the command line', () => {
       expect(lines).toHaveLength(3);
       expect(stderr).toMatch(/^storage-proxy: storage-proxy\.num-proc = "many": must be /m);
       expect(stderr).toMatch(
-        /^storage-proxy: volume\.local\.backend = "cephfs": .*backend = "vfs"/m,
+        /^storage-proxy: volume\.local\.backend = "weka": .*backend = "vfs"/m,
       );
       expect(stderr).toMatch(/^storage-proxy: uploads\.lock-weight: .*lock-wait/m);
     }
