@@ -31,6 +31,8 @@ const RIG_SUITES = ['xfs', 'ceph', 'flashblade', 'safety'];
 export default {
   // Jest knows it for all projects only. The end-to-end suites start processes.
   testTimeout: 120_000,
+  // Most of the time suites wait for processes they started.
+  maxWorkers: '100%',
   projects: [
     { ...common, displayName: 'unit', roots: ['<rootDir>/src'], testRegex: '\\.spec\\.ts$' },
     {
