@@ -314,7 +314,34 @@ describe('GET /download', () => {
     fs.writeFileSync(target, big.subarray(0, 7_000_001));
     run('curl', '-sf', '-C', '-', '-o', target, await urlOf('big'));
     expect(fs.readFileSync(target).equals(big)).toBe(true);
+    for (const [start, end] of [
+      [0, 0],
+      [131_071, 262_143],
+      [262_144, BIG_BYTES - 1],
+    ] as const) {
+      const range = `${start}-${end}`;
+      const url = `https://127.0.0.1:${secure.port}/download?token=${token}`;
+      run('curl', '-skf', '-r', range, '-o', target, url);
+      expect(fs.readFileSync(target).equals(big.subarray(start, end + 1))).toBe(true);
+    }
   });
+
+  it.each([0, 1, 4095, 131_073])(
+    'sends exactly the bytes asked for from %i on, at every border of how they are sent',
+    async (start) => {
+      const url = await urlOf('big');
+      // One read and one write, the first piece through Node, one call of sendfile(2), and the file's end.
+      const borders = [4096, 128 * 1024, 4096 + 1024 * 1024, 4 * 1024 * 1024, BIG_BYTES - start];
+      for (const border of borders) {
+        for (const length of [border - 1, border, border + 1]) {
+          const range = `bytes=${start}-${start + length - 1}`;
+          const expected = big.subarray(start, start + length);
+          const body = await bodyOf(url, { range });
+          expect({ range, isExact: body.equals(expected) }).toEqual({ range, isExact: true });
+        }
+      }
+    },
+  );
 
   it('serves HTTP/1.0, half-closed and pipelining clients', async () => {
     const target = (await urlOf('big')).slice(plane.origin.length);

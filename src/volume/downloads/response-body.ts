@@ -69,22 +69,34 @@ export function responseTurn(response: ServerResponse): Promise<Socket> {
  */
 export class ResponseBody {
   #sentBytes = 0;
-  readonly #stop = new AbortController();
+  #stopped: TransferStopped | undefined;
+  /** Made when somebody needs it: the many small answers are written before anybody does. */
+  #stop: AbortController | undefined;
+  /** Rejects the wait for the client that is going on. */
+  #giveUp: ((reason: TransferStopped) => void) | undefined;
 
   private constructor(
     readonly response: ServerResponse,
     readonly socket: Socket,
     private readonly options: TransferOptions,
   ) {
-    // An archive reads several files at a time, and each may wait for its turn.
-    setMaxListeners(0, this.signal);
     socket.once('close', this.#onClose);
     if (socket.destroyed) this.#onClose();
   }
 
   /** Aborted, with a TransferStopped as its reason, when the client is gone or idle. */
   get signal(): AbortSignal {
+    if (this.#stop) return this.#stop.signal;
+    this.#stop = new AbortController();
+    // An archive reads several files at a time, and each may wait for its turn.
+    setMaxListeners(0, this.#stop.signal);
+    if (this.#stopped) this.#stop.abort(this.#stopped);
     return this.#stop.signal;
+  }
+
+  /** Throws the signal's reason once it is aborted. */
+  throwIfStopped(): void {
+    if (this.#stopped) throw this.#stopped;
   }
 
   /**
@@ -115,7 +127,7 @@ export class ResponseBody {
       return { end: 'complete', sentBytes: this.#sentBytes };
     } catch (error) {
       this.socket.destroy();
-      const cause: unknown = this.signal.aborted ? this.signal.reason : error;
+      const cause: unknown = this.#stopped ?? error;
       if (cause instanceof TransferStopped) return { end: cause.end, sentBytes: this.#sentBytes };
       return { end: 'failed', sentBytes: this.#sentBytes, error };
     } finally {
@@ -125,7 +137,7 @@ export class ResponseBody {
 
   /** Resolves when the kernel has taken all of `chunks`, so their memory may be used again. */
   async write(chunks: readonly Uint8Array[]): Promise<void> {
-    this.signal.throwIfAborted();
+    this.throwIfStopped();
     const last = chunks.at(-1);
     if (last === undefined) return;
     await this.#untilCalledBack((done) => {
@@ -144,7 +156,7 @@ export class ResponseBody {
   }
 
   async #finish(chunks: readonly Uint8Array[]): Promise<void> {
-    this.signal.throwIfAborted();
+    this.throwIfStopped();
     await this.#untilCalledBack((done) => {
       const last = chunks.at(-1);
       if (last === undefined) {
@@ -163,11 +175,9 @@ export class ResponseBody {
   async #untilCalledBack(start: (done: (error?: Error | null) => void) => void): Promise<void> {
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = this.options;
     const idle = setTimeout(() => this.#end('client-idle'), idleTimeoutMs);
-    let onAbort: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
-        onAbort = () => reject(this.signal.reason as TransferStopped);
-        this.signal.addEventListener('abort', onAbort);
+        this.#giveUp = reject;
         start((error) => {
           // Node's writes fail for one reason: there is nobody to write to.
           if (error) reject(new TransferStopped('client-gone', { cause: error }));
@@ -176,14 +186,18 @@ export class ResponseBody {
       });
     } finally {
       clearTimeout(idle);
-      if (onAbort) this.signal.removeEventListener('abort', onAbort);
+      this.#giveUp = undefined;
     }
   }
 
   readonly #onClose = (): void => this.#end('client-gone');
 
   #end(end: TransferStopped['end']): void {
-    if (!this.signal.aborted) this.#stop.abort(new TransferStopped(end));
+    if (!this.#stopped) {
+      this.#stopped = new TransferStopped(end);
+      this.#giveUp?.(this.#stopped);
+      this.#stop?.abort(this.#stopped);
+    }
     this.socket.destroy();
   }
 }

@@ -94,7 +94,7 @@ async function sendRange(
   body.socket.once('close', onClose);
   try {
     // The connection may have ended between the last check and the listener.
-    body.signal.throwIfAborted();
+    body.throwIfStopped();
     await sendDirectly(body, transfer, descriptor);
   } finally {
     body.socket.off('close', onClose);
@@ -146,12 +146,12 @@ async function fillSocket(
     try {
       moved = await io(() => calls.sendfile(descriptor.fd, fd, offset, count));
     } catch (error) {
-      body.signal.throwIfAborted();
+      body.throwIfStopped();
       if (isErrno(error, Errno.EAGAIN)) return sent;
       if (isErrno(error, Errno.EPIPE, Errno.ECONNRESET)) throw new TransferStopped('client-gone');
       throw error;
     }
-    body.signal.throwIfAborted();
+    body.throwIfStopped();
     if (moved === 0) throw new TransferStopped('file-changed');
     body.progress(moved);
     if (request) request.bytesBesideNode += moved;
