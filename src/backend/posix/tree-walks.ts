@@ -20,6 +20,11 @@ import { usage } from './walks/usage.js';
 
 /** statfs(2) `f_type` of FUSE, where syncfs(2) does not reach the server. */
 const FUSE_SUPER_MAGIC = 0x65735546;
+/**
+ * The same of NFS. There syncfs(2) also tells of what somebody else's file lost in a full server, once, to whoever asks
+ * first; names are durable when they are made.
+ */
+const NFS_SUPER_MAGIC = 0x6969;
 
 type Order<Kind extends TreeOrder['kind']> = Extract<TreeOrder, { kind: Kind }>;
 
@@ -73,13 +78,14 @@ function beginCopy(volume: OpenableVolume, order: Order<'copy'>, pace: Pace): Wa
   const source = openLocation(volume, bytes(order.source));
   try {
     const { parent, name } = openLocationParent(destinationVolume, bytes(order.destination));
+    const { type } = statfsSync(`/proc/self/fd/${parent}`);
     const plan = {
       source,
       destinationParent: parent,
       destinationName: name,
       omit: order.omit.map(bytes),
-      syncFiles: order.durable && statfsSync(`/proc/self/fd/${parent}`).type === FUSE_SUPER_MAGIC,
-      syncFilesystem: order.durable,
+      syncFiles: order.durable && (type === FUSE_SUPER_MAGIC || type === NFS_SUPER_MAGIC),
+      syncFilesystem: order.durable && type !== NFS_SUPER_MAGIC,
     };
     return copy(plan, pace);
   } catch (error) {
