@@ -113,7 +113,7 @@ function chosen(parameters: Readonly<Record<string, unknown>>): object {
 /** Anything else than a short value is somebody's mistake, or malice. */
 function plain(value: unknown): unknown {
   if (typeof value === 'string') return clipped(value);
-  return JSON.stringify(value).length <= MAX_TEXT ? value : '(too long)';
+  return value === undefined || JSON.stringify(value).length <= MAX_TEXT ? value : '(too long)';
 }
 
 function clipped<Text extends string | undefined>(text: Text): Text {

@@ -76,6 +76,7 @@ export function LenientBool(options: MemberOptions): PropertyDecorator {
         { type: 'boolean' },
         { type: 'integer', enum: [0, 1] },
         { type: 'string', enum: [...words, ...negations], description: 'In any letter case' },
+        { type: 'null' },
       ],
     },
     { example: true, ...options },
@@ -92,14 +93,14 @@ export function LenientInt(options: IntegerOptions): PropertyDecorator {
   const { minimum, maximum, ...rest } = options;
   const range = {
     ...(minimum === undefined ? {} : { minimum }),
-    ...(maximum === undefined ? {} : { maximum }),
+    maximum: maximum ?? Number.MAX_SAFE_INTEGER,
   };
   return Coerced(
     (value) => inRange(lenientInt(value), minimum, maximum),
     {
       anyOf: [
         { type: 'integer', ...range },
-        { type: 'string', pattern: '^\\s*[+-]?\\d+\\s*$' },
+        { type: 'string', pattern: '^\\s*[+-]?\\d{1,15}\\s*$' },
       ],
     },
     rest,
@@ -141,7 +142,12 @@ export function ParsedText(
   const { allowBlank = false, maxLength, pattern, ...rest } = options;
   return Coerced(
     (value) => parse(text(value, allowBlank, maxLength)),
-    { type: 'string', ...(pattern === undefined ? {} : { pattern }) },
+    {
+      type: 'string',
+      ...(allowBlank ? {} : { minLength: 1 }),
+      ...(maxLength === undefined ? {} : { maxLength }),
+      ...(pattern === undefined ? {} : { pattern }),
+    },
     rest,
   );
 }

@@ -1,3 +1,5 @@
+import { ignoresExtraMembers } from './validation.pipe.js';
+
 /** The part of an OpenAPI operation that is rewritten here. */
 export interface OperationObject {
   operationId?: string;
@@ -24,6 +26,7 @@ interface SchemaObject {
   anyOf?: SchemaObject[];
   required?: string[];
   properties?: Record<string, SchemaObject>;
+  additionalProperties?: boolean;
 }
 
 const REF = '#/components/schemas/';
@@ -89,6 +92,22 @@ function bodySchema(
 ): SchemaObject | undefined {
   const ref = operation.requestBody?.content['application/json']?.schema.$ref;
   return ref === undefined ? undefined : (schemas[ref.slice(REF.length)] as SchemaObject);
+}
+
+/** Says that a body has no further members, where it is refused with some; of objects inside it as well. */
+export function closeBody(
+  operation: OperationObject,
+  schemas: Readonly<Record<string, unknown>>,
+): void {
+  const ref = operation.requestBody?.content['application/json']?.schema.$ref;
+  if (ref === undefined || ignoresExtraMembers(ref.slice(REF.length))) return;
+  const close = (name: string): void => {
+    const schema = schemas[name] as SchemaObject;
+    if (schema.additionalProperties !== undefined) return;
+    schema.additionalProperties = false;
+    referencesIn(schema.properties).forEach(close);
+  };
+  close(ref.slice(REF.length));
 }
 
 /**

@@ -131,6 +131,7 @@ describe('the OpenAPI document', () => {
             { type: 'boolean' },
             { type: 'integer', enum: [0, 1] },
             { type: 'string', enum: expect.arrayContaining(['yes', 'none']) as string[] },
+            { type: 'null' },
           ],
         },
         options: {

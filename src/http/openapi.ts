@@ -5,6 +5,7 @@ import { addExamples } from './openapi-examples.js';
 import {
   parameterNames,
   pruneSchemas,
+  closeBody,
   publicNames,
   queryInsteadOfBody,
   takesJson,
@@ -91,6 +92,7 @@ function complete(
     takesBody: takesJson(operation),
     parameters: parameterNames(operation, schemas),
   };
+  closeBody(operation, schemas);
   operation.security = operationSpec(operationId).open ? [] : [{ [MANAGER_SECRET]: [] }];
   operation.responses = {
     ...operation.responses,

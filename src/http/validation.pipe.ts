@@ -9,10 +9,19 @@ import { StorageError } from '../errors/storage-error.js';
 import { Refused } from './refused.js';
 
 const EXTRAS = Symbol('extra-members-ignored');
+const lenientNames = new Set<string>();
+
+/** Whether the DTO class of this name takes members that it does not know; for documents. */
+export function ignoresExtraMembers(className: string): boolean {
+  return lenientNames.has(className);
+}
 
 /** Class decorator for DTOs whose unknown members are dropped instead of refused. */
 export function IgnoreExtraMembers(): ClassDecorator {
-  return (target) => Reflect.defineMetadata(EXTRAS, true, target);
+  return (target) => {
+    Reflect.defineMetadata(EXTRAS, true, target);
+    lenientNames.add(target.name);
+  };
 }
 
 /**

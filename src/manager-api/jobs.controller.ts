@@ -76,7 +76,11 @@ export class JobsController {
     description: 'The events',
     content: {
       'text/event-stream': {
-        schema: { type: 'string' },
+        // Of an event, which is what tools look at, not of the stream.
+        schema: {
+          properties: { id: { type: 'string' }, data: { type: 'string' } },
+          required: ['data'],
+        },
         example: EVENTS,
       },
     },

@@ -1,13 +1,33 @@
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { jestCommand, repository } from './jest-command.mjs';
 import { umlPackages } from './uml.mjs';
 
 export const name = 'safety';
-export const packages = [...umlPackages, 'bindfs', 'strace', 'xfsprogs'];
+export const packages = [...umlPackages, 'bindfs', 'python3', 'python3-venv', 'strace', 'xfsprogs'];
+
+const SCHEMATHESIS = '4.32.5';
+/** What comes from PyPI is kept beside the packages. */
+const environment = join(repository, 'node_modules', '.cache', `schemathesis-${SCHEMATHESIS}`);
+const schemathesis = join(environment, 'bin', 'schemathesis');
 
 /** On this machine itself. Much of it waits, so two suites at a time fill two processors. */
 export async function run(jestArguments) {
+  if (!existsSync(schemathesis)) install();
   const [program, ...command] = jestCommand(name, ['--maxWorkers=2', ...jestArguments]);
-  const { status } = spawnSync(program, command, { cwd: repository, stdio: 'inherit' });
+  const { status } = spawnSync(program, command, {
+    cwd: repository,
+    stdio: 'inherit',
+    env: { ...process.env, STORAGE_PROXY_TEST_SCHEMATHESIS: schemathesis },
+  });
   return status ?? 1;
+}
+
+function install() {
+  execFileSync('python3', ['-m', 'venv', environment], { stdio: 'inherit' });
+  const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+  execFileSync(join(environment, 'bin', 'python'), [...pip, `schemathesis==${SCHEMATHESIS}`], {
+    stdio: 'inherit',
+  });
 }

@@ -62,6 +62,10 @@ export class Proxy {
     return this.server.secret;
   }
 
+  get jwtKey(): string {
+    return this.server.jwtKey;
+  }
+
   get clientOrigin(): string {
     return this.server.clientUrl;
   }

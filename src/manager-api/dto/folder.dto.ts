@@ -58,11 +58,19 @@ export class CreateFolderDto extends VFolderDto {
       type: 'object',
       properties: {
         initial_max_size_for_quota_scope: {
-          type: 'integer',
+          anyOf: [
+            { type: 'integer', minimum: 0 },
+            { type: 'string', pattern: '^\\s*\\d{1,15}\\s*$' },
+            { type: 'null' },
+          ],
           description: 'Limit in bytes of a quota scope that this call creates (scoped ids)',
         },
         quota: {
-          anyOf: [{ type: 'integer' }, { type: 'string' }, { type: 'null' }],
+          anyOf: [
+            { type: 'integer', minimum: 0 },
+            { type: 'string', pattern: '^\\d{1,6}[kmgtKMGT]?$' },
+            { type: 'null' },
+          ],
           description: 'Limit of the folder itself, bytes or a size such as `10g` (bare ids)',
         },
       },

@@ -9,12 +9,18 @@ import { EXAMPLE } from './examples.js';
 
 type Some = Partial<MemberOptions>;
 
+const HEX = '[0-9A-Fa-f]';
+const UUID = `(${HEX}{32}|${HEX}{8}(-${HEX}{4}){3}-${HEX}{12})`;
+/** JSON schema has no flag for letter case. */
+const SCOPE = `([Uu][Ss][Ee][Rr]|[Pp][Rr][Oo][Jj][Ee][Cc][Tt]):${UUID}`;
+
 /** A vfolder id of either generation. */
 export function VFolderIdText(options: Some = {}): PropertyDecorator {
   return ParsedText((text) => VFolderId.parse(text), {
     description:
       'VFolder id: `<user|project>:<uuid>/<uuid>`, or a bare UUID for folders of the 20.09 to 22.09 generation',
     example: EXAMPLE.vfid,
+    pattern: `^(${SCOPE}/)?${UUID}$`,
     ...options,
   });
 }
@@ -24,6 +30,7 @@ export function QuotaScopeIdText(options: Some = {}): PropertyDecorator {
   return ParsedText((text) => QuotaScopeId.parse(text), {
     description: 'Quota scope id: `<user|project>:<uuid>`',
     example: EXAMPLE.scope,
+    pattern: `^${SCOPE}$`,
     ...options,
   });
 }
@@ -73,7 +80,7 @@ export function LimitBytes(options: Some = {}): PropertyDecorator {
     {
       anyOf: [
         { type: 'integer', minimum: 0 },
-        { type: 'string', pattern: '^\\s*\\d+\\s*$' },
+        { type: 'string', pattern: '^\\s*\\d{1,15}\\s*$' },
       ],
     },
     { description: 'Limit in bytes', example: 10_737_418_240, ...options },
