@@ -314,16 +314,6 @@ describe('GET /download', () => {
     fs.writeFileSync(target, big.subarray(0, 7_000_001));
     run('curl', '-sf', '-C', '-', '-o', target, await urlOf('big'));
     expect(fs.readFileSync(target).equals(big)).toBe(true);
-    for (const [start, end] of [
-      [0, 0],
-      [131_071, 262_143],
-      [262_144, BIG_BYTES - 1],
-    ] as const) {
-      const range = `${start}-${end}`;
-      const url = `https://127.0.0.1:${secure.port}/download?token=${token}`;
-      run('curl', '-skf', '-r', range, '-o', target, url);
-      expect(fs.readFileSync(target).equals(big.subarray(start, end + 1))).toBe(true);
-    }
   });
 
   it.each([0, 1, 4095, 131_073])(
@@ -397,6 +387,16 @@ describe('GET /download', () => {
     const target = path.join(scratch, 'over-tls');
     run('curl', '-skf', '-o', target, `https://127.0.0.1:${secure.port}/download?token=${token}`);
     expect(fs.readFileSync(target).equals(big)).toBe(true);
+    for (const [start, end] of [
+      [0, 0],
+      [131_071, 262_143],
+      [262_144, BIG_BYTES - 1],
+    ] as const) {
+      const range = `${start}-${end}`;
+      const url = `https://127.0.0.1:${secure.port}/download?token=${token}`;
+      run('curl', '-skf', '-r', range, '-o', target, url);
+      expect(fs.readFileSync(target).equals(big.subarray(start, end + 1))).toBe(true);
+    }
   });
 
   it('cuts the connection when the file becomes shorter, and serves on', async () => {
