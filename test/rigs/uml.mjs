@@ -16,11 +16,14 @@ export const umlPackages = ['user-mode-linux'];
  * @param {readonly string[]} guest.command program and arguments
  * @param {string} guest.cwd
  * @param {Readonly<Record<string, string>>} [guest.env]
- * @param {readonly { readonly bytes: number, readonly prepare?: (path: string) => void }[]} [guest.disks] sparse
- *   images, /dev/ubda, /dev/ubdb and so on in the guest; `prepare` may make a filesystem on one beforehand
+ * @param {readonly ({ readonly bytes: number, readonly prepare?: (path: string) => void } | { readonly image: string })[]}
+ *   [guest.disks] sparse images, /dev/ubda, /dev/ubdb and so on in the guest; `prepare` may make a filesystem on one
+ *   beforehand. One that has a name of its own is there already, and stays
  * @param {string} [guest.setup] shell lines run before the command, with `set -e`
  * @param {string} [guest.memory]
  * @param {number} [guest.timeoutMs] then the guest is killed, and 124 is returned
+ * @param {AbortSignal} [guest.signal] kills it at once, as a power failure would: 137 is returned
+ * @param {(text: string) => void} [guest.onOutput] takes what the guest says, which otherwise goes to standard output
  * @returns {Promise<number>} the command's exit status; 70 when the guest did not get as far
  */
 export async function bootUml({
@@ -31,14 +34,13 @@ export async function bootUml({
   setup = '',
   memory = '2G',
   timeoutMs = 15 * 60_000,
+  signal,
+  onOutput,
 }) {
   const work = mkdtempSync(join(tmpdir(), 'uml-'));
   try {
-    const images = disks.map(({ bytes, prepare }, index) => {
-      const image = join(work, `disk${index}`);
-      writeFileSync(image, '');
-      truncateSync(image, bytes);
-      prepare?.(image);
+    const images = disks.map((disk, index) => {
+      const image = disk.image ?? makeImage(join(work, `disk${index}`), disk);
       return `ubd${String.fromCharCode(0x61 + index)}=${image}`;
     });
     writeGuestScripts(work, { command, cwd, env, setup });
@@ -54,11 +56,19 @@ export async function bootUml({
       'ssl=null',
       'quiet',
     ];
-    const outcome = await boot(kernel, timeoutMs);
-    return outcome === 'late' ? 124 : readStatus(work);
+    const outcome = await boot(kernel, { timeoutMs, signal, onOutput });
+    if (outcome === 'late') return 124;
+    return outcome === 'killed' ? 137 : readStatus(work);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+function makeImage(path, { bytes, prepare }) {
+  writeFileSync(path, '');
+  truncateSync(path, bytes);
+  prepare?.(path);
+  return path;
 }
 
 function writeGuestScripts(work, { command, cwd, env, setup }) {
@@ -92,12 +102,13 @@ sync; echo o >/proc/sysrq-trigger; sleep 30
   writeFileSync(join(work, 'init'), init, { mode: 0o755 });
 }
 
-function boot(kernel, timeoutMs) {
+function boot(kernel, { timeoutMs, signal, onOutput }) {
   return new Promise((resolve, reject) => {
     const child = spawn('linux.uml', kernel, {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', onOutput ? 'pipe' : 'inherit', 'inherit'],
       detached: true,
     });
+    child.stdout?.setEncoding('utf8').on('data', onOutput);
     const killAll = () => {
       if (child.pid === undefined) return;
       try {
@@ -106,23 +117,28 @@ function boot(kernel, timeoutMs) {
         // It has ended by itself.
       }
     };
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
+    let outcome = 'ended';
+    const end = (how) => {
+      outcome = how;
       killAll();
-    }, timeoutMs);
+    };
+    const timer = setTimeout(() => end('late'), timeoutMs);
+    const onAbort = () => end('killed');
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted) onAbort();
     const signals = ['SIGINT', 'SIGTERM'];
     const interrupted = () => {
       killAll();
       process.exit(130);
     };
-    for (const signal of signals) process.once(signal, interrupted);
+    for (const name of signals) process.once(name, interrupted);
     child.on('error', reject);
     child.on('close', () => {
       clearTimeout(timer);
-      for (const signal of signals) process.off(signal, interrupted);
+      signal?.removeEventListener('abort', onAbort);
+      for (const name of signals) process.off(name, interrupted);
       killAll();
-      resolve(late ? 'late' : 'ended');
+      resolve(outcome);
     });
   });
 }

@@ -1,8 +1,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AgentClient } from '../../src/agent/client/agent-client.js';
+import { TestAgent } from '../support/agent.js';
+import { built } from '../support/built.js';
 import { childrenOf } from '../support/processes.js';
 import { TestServer } from '../support/server.js';
+import { assaultAgent } from '../torture/hostile/agent-assault.js';
 import { Assault } from '../torture/hostile/assault.js';
 import { keepsAccessTimes } from '../torture/hostile/canaries.js';
 import { weakenedBuild } from '../torture/hostile/weakened.js';
@@ -10,6 +14,7 @@ import { budgetMs, report, testTimeoutMs } from '../torture/mode.js';
 import { SEED } from '../torture/random.js';
 
 const ASSAULT_MS = budgetMs(40_000, 0.5);
+const AGENT_MS = budgetMs(6_000, 0.03);
 /** The weakened build is found within the first second; this is for machines that are very busy. */
 const WEAK_MS = 60_000;
 
@@ -74,4 +79,33 @@ it(
     expect([...violations].filter((what) => what.includes('outside'))).not.toEqual([]);
   },
   testTimeoutMs(WEAK_MS),
+);
+
+it(
+  'the agent, asked for paths in a hostile vfolder, touches nothing outside of it',
+  async () => {
+    const agent = new TestAgent();
+    const { AgentClient: Client } = await built<{ AgentClient: typeof AgentClient }>(
+      'agent/client/agent-client.js',
+    );
+    let client: AgentClient | undefined;
+    try {
+      await agent.start();
+      client = new Client({ socket: agent.socket, patienceMs: 60_000 });
+      const { figures, violations } = await assaultAgent(client, agent, AGENT_MS);
+      report('hostile folders, agent', {
+        seed: SEED,
+        ...figures,
+        violations: violations.length,
+      });
+      expect(violations).toEqual([]);
+      // Neither everything nor nothing is refused, or one of the two is not being tested.
+      expect(figures.refused).toBeGreaterThan(0);
+      expect(figures.refused).toBeLessThan(figures.attempts);
+    } finally {
+      client?.close();
+      await agent.dispose();
+    }
+  },
+  testTimeoutMs(AGENT_MS),
 );

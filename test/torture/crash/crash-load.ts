@@ -1,0 +1,251 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newScope, newVFolderId, scopePath, vfolderPath } from '../../support/ids.js';
+import type { TestServer } from '../../support/server.js';
+import { Random } from '../random.js';
+import { jsonOf, type Outcome, type Wire } from '../wire.js';
+import { damaged, sha256, type KnownFile } from './ledger.js';
+
+const UPLOADERS = 6;
+const LARGEST = 1_500_000;
+const TREE_FILES = 60;
+const ATTEMPT_PAUSE_MS = 50;
+/** Longer than any restart takes. */
+const PATIENCE_MS = 120_000;
+
+type Folder = { readonly volume: string; readonly vfid: string };
+
+/** Uploads, moves, clones and deletions that never stop asking, whatever happens to the server. */
+export class CrashLoad {
+  readonly violations: string[] = [];
+  readonly figures = { uploads: 0, resumed: 0, moves: 0, clones: 0, deletions: 0 };
+  readonly folders: Folder[] = [];
+  readonly #scope = newScope();
+  readonly #random = new Random('crash load');
+  readonly #uploaded: KnownFile[] = [];
+  #names = 0;
+
+  constructor(
+    private readonly server: TestServer,
+    private readonly wire: Wire,
+  ) {}
+
+  /** Runs until `goesOn` says no, and every operation that was begun has come to its end. */
+  async run(goesOn: () => boolean): Promise<void> {
+    const folder = await this.folder();
+    const repeat = async (work: () => Promise<void>): Promise<void> => {
+      while (goesOn()) await work();
+    };
+    await Promise.all([
+      ...Array.from({ length: UPLOADERS }, () => repeat(() => this.upload(folder))),
+      this.moveAround(goesOn),
+      repeat(() => this.cloneTree()),
+      repeat(() => this.deleteTree()),
+    ]);
+    for (const file of this.#uploaded) this.violated(...damaged(file));
+    await this.swept();
+  }
+
+  pathOf({ vfid }: Folder, ...names: string[]): string {
+    return join(this.server.volumePath(), vfolderPath(vfid), ...names);
+  }
+
+  /** The whole life of one upload: the answer to every question must be one that all answers before allow. */
+  private async upload(folder: Folder): Promise<void> {
+    const relpath = `uploads/${this.#names++}`;
+    const content = randomBytes(this.#random.between(1, LARGEST));
+    const path = this.pathOf(folder, relpath);
+    const token = await this.token(folder, relpath, content.length);
+    let acknowledged = 0;
+    let sent = 0;
+    for (let asked = 0; acknowledged < content.length; asked++) {
+      this.assertNotPartial(path, content.length);
+      const offset = await this.offset(token);
+      if (offset < acknowledged || offset > sent) {
+        this.violated(
+          `${relpath}: HEAD tells ${offset}; ${acknowledged} acknowledged, ${sent} sent`,
+        );
+        return;
+      }
+      if (asked > 0 && offset > 0) this.figures.resumed++;
+      acknowledged = offset;
+      if (offset === content.length) break;
+      const end = this.#random.chance(0.4)
+        ? content.length
+        : this.#random.between(offset + 1, content.length);
+      sent = Math.max(sent, end);
+      const patch = await this.wire.client(
+        'PATCH',
+        '/upload',
+        { token },
+        { headers: { 'upload-offset': offset }, body: content.subarray(offset, end) },
+      );
+      if (patch.status === 204) acknowledged = Number(patch.headers['upload-offset']);
+    }
+    const file = { path, sha256: sha256(content) };
+    this.violated(...damaged(file));
+    this.#uploaded.push(file);
+    this.figures.uploads++;
+  }
+
+  private async token(folder: Folder, relpath: string, size: number): Promise<string> {
+    const issued = await this.untilAnswered(200, () =>
+      this.wire.manager('POST', '/folder/file/upload', { ...folder, relpath, size }),
+    );
+    return String(jsonOf(issued)['token']);
+  }
+
+  private async offset(token: string): Promise<number> {
+    const head = await this.untilAnswered(200, () =>
+      this.wire.client('HEAD', '/upload', { token }),
+    );
+    return Number(head.headers['upload-offset']);
+  }
+
+  private assertNotPartial(path: string, size: number): void {
+    if (!existsSync(path)) return;
+    const found = readFileSync(path).length;
+    if (found !== size) this.violated(`${path} has ${found} of ${size} bytes under its final name`);
+  }
+
+  /** A file is always under exactly one of the two names. */
+  private async moveAround(goesOn: () => boolean): Promise<void> {
+    const folder = await this.folder();
+    const content = 'moved about';
+    const names = ['a/file', 'b/file'];
+    for (const directory of ['a', 'b']) mkdirSync(this.pathOf(folder, directory));
+    writeFileSync(this.pathOf(folder, names[0]!), content);
+    while (goesOn()) {
+      const [from, to] = this.exists(folder, names[0]!) ? names : names.toReversed();
+      const move = { ...folder, src_relpath: from, dst_relpath: to };
+      const { status } = await this.wire.manager('POST', '/folder/file/move', move);
+      if (status === 0) await this.untilServed();
+      const found = names.filter((name) => this.exists(folder, name));
+      if (found.length !== 1 || (status === 204 && found[0] !== to)) {
+        this.violated(`moved from ${from} to ${to} (${status}): it is at ${found.join(' and ')}`);
+        return;
+      }
+      if (readFileSync(this.pathOf(folder, found[0]!), 'utf8') !== content) {
+        this.violated(`the moved file is damaged`);
+      }
+      this.figures.moves++;
+    }
+  }
+
+  private async cloneTree(): Promise<void> {
+    const source = await this.tree();
+    const clone = this.unused();
+    const outcome = await this.wire.manager('POST', '/folder/clone', {
+      src_volume: source.volume,
+      src_vfid: source.vfid,
+      dst_volume: clone.volume,
+      dst_vfid: clone.vfid,
+    });
+    if (outcome.status === 200) await this.appears(clone);
+    this.figures.clones++;
+    await this.gone(source);
+  }
+
+  /** All at once: nobody sees a part of it. */
+  private async appears(clone: Folder): Promise<void> {
+    const isWhole = (): boolean => count(this.pathOf(clone)) === TREE_FILES;
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!isWhole()) {
+      const found = count(this.pathOf(clone));
+      // Looked at twice: it may have appeared in between.
+      if (found !== 0 && !isWhole()) this.violated(`a clone appears with ${found} files`);
+      if (Date.now() > deadline) return this.violated('a clone never comes');
+      await sleep(ATTEMPT_PAUSE_MS);
+    }
+  }
+
+  private async deleteTree(): Promise<void> {
+    await this.gone(await this.tree());
+    this.figures.deletions++;
+  }
+
+  /** Whole until it is gone, and gone for ever once that was acknowledged. */
+  private async gone(folder: Folder): Promise<void> {
+    await this.untilAnswered(202, async () => {
+      const found = count(this.pathOf(folder));
+      if (found !== 0 && found !== TREE_FILES && count(this.pathOf(folder)) !== 0) {
+        this.violated(`a folder that is being deleted has ${found} files`);
+      }
+      return this.wire.manager('POST', '/folder/delete', folder);
+    });
+    if (existsSync(this.pathOf(folder))) this.violated('a deleted folder is there');
+  }
+
+  /** Nothing is left of jobs when they have had their time. */
+  private async swept(): Promise<void> {
+    const left = (): string[] =>
+      ['.trash', '.staging'].flatMap((name) => {
+        const path = join(this.server.volumePath(), scopePath(this.#scope), name);
+        return existsSync(path) ? readdirSync(path).map((entry) => `${name}/${entry}`) : [];
+      });
+    const deadline = Date.now() + PATIENCE_MS;
+    while (left().length > 0 && Date.now() < deadline) await sleep(ATTEMPT_PAUSE_MS);
+    this.violated(...left().map((path) => `${path} is left`));
+  }
+
+  private unused(): Folder {
+    return { volume: 'local', vfid: newVFolderId('scoped', this.#scope) };
+  }
+
+  private async folder(): Promise<Folder> {
+    const folder = this.unused();
+    await this.untilAnswered(204, () => this.wire.manager('POST', '/folder/create', folder));
+    this.folders.push(folder);
+    return folder;
+  }
+
+  private async tree(): Promise<Folder> {
+    const folder = await this.folder();
+    for (let index = 0; index < TREE_FILES; index++) {
+      const directory = this.pathOf(folder, `d${index % 7}`);
+      mkdirSync(directory, { recursive: true });
+      writeFileSync(join(directory, `f${index}`), `content ${index}`);
+    }
+    return folder;
+  }
+
+  private exists(folder: Folder, name: string): boolean {
+    return existsSync(this.pathOf(folder, name));
+  }
+
+  private untilServed(): Promise<Outcome> {
+    return this.untilAnswered(200, () => this.wire.manager('GET', '/volumes'));
+  }
+
+  /** Asks again while the server is away; another answer than the one expected is a violation, or a passing state. */
+  private async untilAnswered(status: number, ask: () => Promise<Outcome>): Promise<Outcome> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const outcome = await ask();
+      if (outcome.status === status) return outcome;
+      const passing = outcome.status === 0 || outcome.status === 503;
+      if (!passing || Date.now() > deadline) {
+        throw new Error(`${outcome.status} instead of ${status}: ${outcome.bytes.toString()}`);
+      }
+      await sleep(ATTEMPT_PAUSE_MS);
+    }
+  }
+
+  private violated(...what: string[]): void {
+    this.violations.push(...what);
+  }
+}
+
+function count(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  try {
+    return readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    ).length;
+  } catch {
+    // It went while it was being read.
+    return 0;
+  }
+}
