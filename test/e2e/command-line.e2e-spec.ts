@@ -82,9 +82,7 @@ describe('the command line', () => {
       const lines = stderr.trim().split('\n');
       expect(lines).toHaveLength(3);
       expect(stderr).toMatch(/^storage-proxy: storage-proxy\.num-proc = "many": must be /m);
-      expect(stderr).toMatch(
-        /^storage-proxy: volume\.local\.backend = "weka": .*backend = "vfs"/m,
-      );
+      expect(stderr).toMatch(/^storage-proxy: volume\.local\.backend = "weka": .*backend = "vfs"/m);
       expect(stderr).toMatch(/^storage-proxy: uploads\.lock-weight: .*lock-wait/m);
     }
   });
