@@ -36,6 +36,8 @@ export const FUNCTIONS = [
 /** A path never makes so many calls of one function; the end is found by the fault that does not strike any more. */
 const MOST_CALLS = 400;
 const SETTLE_MS = 10_000;
+/** Held as long as a walk for abandoned uploads goes on, which takes its time over the many folders made here. */
+const SWEEP_LOCK = '/.storage-proxy/upload-sweep';
 
 export interface CampaignFigures {
   operations: number;
@@ -122,7 +124,8 @@ export class Campaign {
       readdirSync(`/proc/${this.#worker}/fd`).flatMap((fd) => {
         try {
           const path = readlinkSync(`/proc/${this.#worker}/fd/${fd}`);
-          return path.startsWith(root) && !this.#leaked.has(path) ? [path] : [];
+          const isHeld = path.startsWith(root) && !path.endsWith(SWEEP_LOCK);
+          return isHeld && !this.#leaked.has(path) ? [path] : [];
         } catch {
           return [];
         }
