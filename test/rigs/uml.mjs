@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** What every guest suite needs. */
 export const umlPackages = ['user-mode-linux'];
@@ -71,7 +71,8 @@ function makeImage(path, { bytes, prepare }) {
   return path;
 }
 
-function writeGuestScripts(work, { command, cwd, env, setup }) {
+function writeGuestScripts(work, { command, cwd: directory, env, setup }) {
+  const cwd = resolve(directory);
   const exports = Object.entries({
     HOME: '/root',
     PATH: `${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
@@ -91,8 +92,11 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev 2>
 mkdir -p /dev/shm && mount -t tmpfs shm /dev/shm
 mkdir -p /run/uml 2>/dev/null
 mount --bind ${quote(work)} /mnt
-mount -t tmpfs tmp /run; mkdir /run/uml; mount --bind /mnt /run/uml; umount /mnt
+mount -t tmpfs tmp /run; mkdir /run/uml /run/cwd; mount --bind /mnt /run/uml; umount /mnt
+mount --bind ${quote(cwd)} /run/cwd
 mount -t tmpfs tmp /mnt; mount -t tmpfs tmp /tmp; chmod 1777 /tmp
+# A checkout below /tmp or /mnt has just been covered.
+[ -d ${quote(cwd)} ] || { mkdir -p ${quote(cwd)}; mount --bind /run/cwd ${quote(cwd)}; }
 ip link set lo up
 ulimit -n 65536
 /run/uml/main 2>&1 </dev/null | cat
