@@ -212,7 +212,7 @@ describe('VFolderCloning', () => {
       const next = await rig.worker();
       next.jobs.start();
       await eventually(async () => (await next.store.read(job!.id))?.published === true);
-      expect(await next.jobs.get(job!.id)).toMatchObject({ state: 'failed' });
+      await eventually(async () => (await next.jobs.get(job!.id)).state === 'failed');
       expect(fs.existsSync(rig.domain.hostPath(UNSCOPED))).toBe(false);
       await next.jobs.drain(1_000);
     });
