@@ -194,7 +194,7 @@ export class TestServer {
   async until(
     what: string,
     holds: () => boolean | Promise<boolean>,
-    deadlineMs = 20_000,
+    deadlineMs = 60_000,
   ): Promise<void> {
     const deadline = Date.now() + deadlineMs;
     while (!(await holds())) {
