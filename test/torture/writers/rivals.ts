@@ -35,6 +35,7 @@ export class Rivals {
   /** Resolves when the upload is whole. */
   async run(): Promise<void> {
     await Promise.all(Array.from({ length: RIVALS }, () => this.rival()));
+    await this.finishAlone();
   }
 
   /** What everybody saw, given the file that came of it. */
@@ -58,6 +59,16 @@ export class Rivals {
         offset = after;
       }
       await sleep(this.random.between(0, 20));
+    }
+  }
+
+  /** Each of the last operations may have lost its race, or its worker. */
+  private async finishAlone(): Promise<void> {
+    for (;;) {
+      const offset = await this.head();
+      if (offset === this.upload.sizeBytes) return;
+      if (offset === undefined) await sleep(50);
+      else await this.patch(offset);
     }
   }
 
