@@ -17,7 +17,7 @@ export async function run({ directory, load, rounds, scale }) {
   mkdirSync(join(folder.path, 'small'));
   for (let i = 0; i < 10; i++) writeFileSync(join(folder.path, 'small', `file-${i}`), 'content');
   const peer = await startScript('peers', 'control-routes.mjs', directory, [folder.path]);
-  const iterations = Math.round(20_000 * scale);
+  const iterations = Math.round(5_000 * scale);
   const measure = (request) => async () => {
     const done = await load.run({ connections: 16, iterations, steps: [step(request)] });
     return {

@@ -23,23 +23,23 @@ export async function run({ directory, load, rounds, scale, note }) {
       {
         name: 'storage-proxy',
         port: proxy.client,
-        path: proxy.downloadPath(folder, 'large.bin'),
+        paths: Array.from({ length: 64 }, () => proxy.downloadPath(folder, 'large.bin')),
         server: proxy.process,
       },
-      { name: 'nginx', port: nginx.port, path: '/large.bin', server: nginx.process },
+      { name: 'nginx', port: nginx.port, paths: ['/large.bin'], server: nginx.process },
     ];
     const rows = [];
     for (const connections of [1, 16, 64]) {
       note(`${connections} connections`);
       const iterations = Math.max(connections, 4);
       const measure =
-        ({ port, path }) =>
+        ({ port, paths }) =>
         async () => {
           const range = { Range: `bytes=0-${Math.floor((4 * size) / iterations) - 1}` };
           const headers = connections > 4 ? range : {};
           const status = connections > 4 ? 206 : 200;
-          const steps = [step({ port, path, headers, status })];
-          const done = await load.run({ connections, iterations, steps });
+          const steps = [step({ port, path: '{l}', headers, status })];
+          const done = await load.run({ connections, iterations, list: paths, steps });
           return {
             value: done.bytesIn / GIB / done.seconds,
             bytes: done.bytesIn,

@@ -14,20 +14,23 @@ const BUSY = 100;
 
 /** Slow clients take an answer's beginning and then no more; busy ones repeat downloads meanwhile. */
 export async function run({ directory, load, scale }) {
-  const proxy = await StorageProxy.start(directory);
+  const proxy = await StorageProxy.start(directory, {
+    settings: { limits: { 'transfers-per-volume': 1000 } },
+  });
   try {
     const folder = await proxy.createFolder();
     writeNoise(join(folder.path, 'file.bin'), 64 * MIB);
-    const path = proxy.downloadPath(folder, 'file.bin');
-    const steps = [step({ port: proxy.client, path })];
+    const path = () => proxy.downloadPath(folder, 'file.bin');
+    const list = Array.from({ length: BUSY }, path);
+    const steps = [step({ port: proxy.client, path: '{l}' })];
     // What is allocated once and for all is no transfer's.
-    await load.run({ connections: 4, iterations: 20, steps });
+    await load.run({ connections: 4, iterations: 20, list, steps });
     await sleep(1000);
     const idle = proxy.process.residentMib();
     proxy.process.resetPeak();
-    const sockets = Array.from({ length: SLOW }, () => slowClient(proxy.client, path));
+    const sockets = Array.from({ length: SLOW }, () => slowClient(proxy.client, path()));
     await Promise.all(sockets.map(({ begun }) => begun));
-    await load.run({ connections: BUSY, seconds: Math.max(1, 5 * scale), steps });
+    await load.run({ connections: BUSY, seconds: Math.max(1, 5 * scale), list, steps });
     const peak = proxy.process.peakMib();
     for (const { socket } of sockets) socket.destroy();
     const row = (label, value, verdict = '') => ({

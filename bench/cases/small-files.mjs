@@ -25,7 +25,7 @@ export async function run({ directory, load, rounds, scale }) {
       writeFileSync(join(folder.path, `${index}.bin`), Buffer.alloc(FILE_BYTES, index));
       list.push(proxy.downloadPath(folder, `${index}.bin`));
     }
-    const iterations = Math.round(20_000 * scale);
+    const iterations = Math.round(5_000 * scale);
     const measure = (port) => async () => {
       const steps = [step({ port, path: '{l}' })];
       const done = await load.run({ connections: 16, iterations, list, steps });

@@ -12,6 +12,7 @@ const AUTH_HEADER = 'X-BackendAI-Storage-Auth-Token';
 
 /** The built product with one volume, `main`, as a user would run it: defaults but for names and ports. */
 export class StorageProxy {
+  #tokens = 0;
   #sign = createSigner({ key: TOKEN_KEY, noTimestamp: true });
 
   static async start(directory, { workers = 1, volume, env, tls, settings = {} } = {}) {
@@ -90,9 +91,9 @@ export class StorageProxy {
     };
   }
 
-  /** The path of a download on the client plane. */
+  /** The path of a download on the client plane, with a token of its own: one may not have many transfers at a time. */
   downloadPath(folder, relpath, query = '') {
-    const exp = Math.floor(Date.now() / 1000) + 86_400;
+    const exp = Math.floor(Date.now() / 1000) + 80_000 + (this.#tokens++ % 5_000);
     const token = this.#sign({ op: 'download', ...folder.ref, relpath, exp });
     return `/download?token=${token}${query}`;
   }
