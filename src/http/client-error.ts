@@ -7,6 +7,9 @@ import { SECURITY_HEADER_LINES } from './security-headers.js';
 
 const log = loggerFor('http');
 
+/** For the client to read the answer and close its side, in ms. */
+const LINGER_MS = 5_000;
+
 /**
  * Answers what is not even HTTP (a broken request line, headers too large or too slow). There is no
  * request to speak of at that point, so this writes to the socket and closes it.
@@ -27,6 +30,10 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
       'Content-Type: application/problem+json; charset=utf-8\r\n' +
       `${SECURITY_HEADER_LINES}Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`,
   );
+  // Destroyed at once, bytes still unread would turn the answer into a reset (RFC 9112, 9.6); never destroyed, a
+  // client that does not close its side would hold the descriptor for ever.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function meaningOf(error: NodeJS.ErrnoException): { status: number; message: string } {
