@@ -85,6 +85,46 @@ describe('QuotaScopes', () => {
     expect(fs.existsSync(path.join(directory, '.trash'))).toBe(true);
   });
 
+  it.each([null, 7])('sets the limit of an empty scope of the original to %p', async (limit) => {
+    fs.mkdirSync(directory);
+    const { quotaScopes } = await rig.worker();
+    await quotaScopes.update('local', SCOPE, limit);
+    expect(quota.calls.at(-1)).toEqual([`update ${SCOPE.pathname}`, limit]);
+  });
+
+  it('leaves a scope alone that another worker finished while this one failed', async () => {
+    class Overtaken extends WatchedQuota {
+      override async initialiseScope(): Promise<void> {
+        fs.mkdirSync(path.join(directory, '.trash'));
+        throw new SystemError(Errno.EIO, 'quotactl');
+      }
+    }
+    rig.remove();
+    rig = new DomainRig({}, new Overtaken());
+    directory = path.join(rig.path, SCOPE.pathname);
+    const { quotaScopes } = await rig.worker();
+    const failed = quotaScopes.create('local', SCOPE, 7);
+    await expect(failed).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(fs.readdirSync(directory)).toEqual(['.trash']);
+  });
+
+  it('makes the scope that another worker gave up while this one was to finish it', async () => {
+    class GivenUp extends WatchedQuota {
+      override async initialiseScope(scopePath: Buffer, limit: number | null): Promise<void> {
+        if (this.calls.push(['begun', limit]) > 1) return;
+        fs.rmdirSync(directory);
+        throw new SystemError(Errno.ENOENT, `openat2 ${scopePath.length}`);
+      }
+    }
+    rig.remove();
+    rig = new DomainRig({}, new GivenUp());
+    directory = path.join(rig.path, SCOPE.pathname);
+    fs.mkdirSync(directory);
+    const { quotaScopes } = await rig.worker();
+    await quotaScopes.create('local', SCOPE, 7);
+    expect(fs.existsSync(path.join(directory, '.trash'))).toBe(true);
+  });
+
   it('leaves nothing behind when the backend refuses the limit', async () => {
     quota.failure = new StorageError('INVALID_ARGUMENT', 'odd', {
       subject: 'quota-scope',

@@ -30,8 +30,8 @@ export class QuotaScopes {
   async create(volume: string, scope: QuotaScopeId, limitBytes: number | null): Promise<void> {
     await this.onVolume('quota-scope.create', volume, async (opened, root) => {
       assertLimit(limitBytes);
-      const made = await this.makeUnlessFinished(opened, root, scope, limitBytes);
-      if (!made) throw this.conflict(volume, scope);
+      const how = await this.makeUnlessFinished(opened, root, scope, limitBytes);
+      if (how === 'was-there') throw this.conflict(volume, scope);
     });
   }
 
@@ -47,8 +47,9 @@ export class QuotaScopes {
   async update(volume: string, scope: QuotaScopeId, limitBytes: number | null): Promise<void> {
     await this.onVolume('quota-scope.update', volume, async (opened, root) => {
       assertLimit(limitBytes);
-      const made = await this.makeUnlessFinished(opened, root, scope, limitBytes);
-      if (!made) await opened.strategies.quota.updateScope(scopePath(scope), limitBytes);
+      const how = await this.makeUnlessFinished(opened, root, scope, limitBytes);
+      // One that was begun, or made by the original, may have another limit already.
+      if (how !== 'made') await opened.strategies.quota.updateScope(scopePath(scope), limitBytes);
     });
   }
 
@@ -86,22 +87,19 @@ export class QuotaScopes {
     root: Beneath,
     scope: QuotaScopeId,
     limitBytes: number | null,
-  ): Promise<boolean> {
+  ): Promise<Making> {
     const directory = new ScopeDirectory(volume, root, scope);
-    if ((await directory.presence()) === 'finished') return false;
+    if ((await directory.presence()) === 'finished') return 'was-there';
     for (;;) {
       try {
         await directory.make(limitBytes);
-        return true;
+        return 'made';
       } catch (error) {
         if (!isErrno(error, Errno.EEXIST)) throw error;
       }
       const presence = await directory.settledPresence();
-      if (presence === 'finished') return false;
-      if (presence === 'unfinished') {
-        await directory.finish(limitBytes);
-        return true;
-      }
+      if (presence === 'finished') return 'was-there';
+      if (presence === 'unfinished' && (await finished(directory, limitBytes))) return 'finished';
     }
   }
 
@@ -125,6 +123,20 @@ export class QuotaScopes {
       subject: 'quota-scope',
       volume,
     });
+  }
+}
+
+/** How a scope came to be there: made by this call, finished by it, or neither. */
+type Making = 'made' | 'finished' | 'was-there';
+
+/** False when whoever had begun the scope gave it up and took it away meanwhile. */
+async function finished(directory: ScopeDirectory, limitBytes: number | null): Promise<boolean> {
+  try {
+    await directory.finish(limitBytes);
+    return true;
+  } catch (error) {
+    if (!isErrno(error, Errno.ENOENT)) throw error;
+    return false;
   }
 }
 

@@ -108,12 +108,12 @@ export class ScopeDirectory {
     }
   }
 
+  /** Not when there is trash: then the scope is finished, by somebody who found it here meanwhile. */
   private async discard(): Promise<void> {
     const { quota } = this.volume.strategies;
     try {
-      for (const path of [trashPath(this.scope), stagingPath(this.scope)]) {
-        await this.root.rmdir(path).catch(ignoreMissing);
-      }
+      if (await this.exists(trashPath(this.scope))) return;
+      await this.root.rmdir(stagingPath(this.scope)).catch(ignoreMissing);
       await quota.releaseScope(this.#path);
       await this.root.rmdir(this.#path);
     } catch {
