@@ -1,17 +1,11 @@
-import 'reflect-metadata';
 import { AgentServer } from '../../agent/server/agent-server.js';
-import { backends } from '../../backend/index.js';
 import { LocalVolumeAgent } from '../../backend/xfs/local-volume-agent.js';
-import { pinoLevel } from '../../config/log-level.js';
-import { settingsFromJson, type Settings } from '../../config/settings.js';
-import { loggerFor, setLogLevel } from '../../observability/logger.js';
+import { configureLogging, loggerFor, setLogLevel } from '../../observability/logger.js';
 import { Bulkhead } from '../../volume/bulkhead.js';
 import { Channel } from '../ipc/channel.js';
 import { portOfPrimary } from '../ipc/ports.js';
-import { configureLoggingFrom } from '../logging.js';
-import { volumeSettings } from '../worker/domain-settings.js';
 import { assertPrimaryLives, endNow, obeyPrimary } from '../worker/self-care.js';
-import type { AgentLinkToSupervisor } from './protocol.js';
+import type { AgentLinkToSupervisor, AgentOrders } from './protocol.js';
 
 const log = loggerFor('agent');
 const BRIEF_DEADLINE_MS = 30_000;
@@ -19,7 +13,10 @@ const BRIEF_DEADLINE_MS = 30_000;
 const MAX_IN_FLIGHT = 64;
 const WORKING_INTERVAL_MS = 5_000;
 
-/** The entry of the agent's process; `agent` and `serve` start it. */
+/**
+ * The entry of the agent's process; `agent` and `serve` start it. It loads nothing that reads a configuration: clients
+ * wait while it starts again.
+ */
 class AgentProcess {
   readonly #supervisor: AgentLinkToSupervisor = new Channel(portOfPrimary(process));
   readonly #agent = new LocalVolumeAgent();
@@ -30,7 +27,7 @@ class AgentProcess {
     obeyPrimary();
     process.title = 'storage-proxy: agent';
     process.on('uncaughtException', (error) => this.#fail(error));
-    this.#supervisor.onNotice('update', ({ settings }) => this.#serve(settingsFromJson(settings)));
+    this.#supervisor.onNotice('update', (orders) => this.#serve(orders));
     this.#supervisor.onNotice('end', ({ timeoutMs }) => void this.#end(timeoutMs));
     this.#boot().catch((error: unknown) => this.#fail(error));
   }
@@ -38,14 +35,14 @@ class AgentProcess {
   async #boot(): Promise<void> {
     const brief = await this.#supervisor.ask('brief', null, BRIEF_DEADLINE_MS);
     assertPrimaryLives(brief.supervisorPid);
-    const settings = settingsFromJson(brief.settings);
-    configureLoggingFrom(settings, {});
-    this.#serve(settings);
+    const { orders } = brief;
+    configureLogging(orders.logging);
+    this.#serve(orders);
     this.#server = new AgentServer({
       ...brief.door,
       agent: this.#agent,
       shareOf: (volume) => this.#shares.get(volume),
-      deadlineMs: settings.limits.operationTimeoutMs,
+      deadlineMs: orders.deadlineMs,
       maxInFlight: MAX_IN_FLIGHT,
       workingIntervalMs: WORKING_INTERVAL_MS,
     });
@@ -56,13 +53,13 @@ class AgentProcess {
   }
 
   /** Takes over the volumes. A share is kept as long as its volume: what hangs in it is still counted. */
-  #serve(settings: Settings): void {
-    const { limits, server } = settings;
-    setLogLevel(pinoLevel(settings));
-    const slots = Math.max(1, Math.floor(server.threadPoolSize * limits.volumeShare));
-    const volumes = volumeSettings(settings, backends);
+  #serve({ volumes, logging, slotsPerVolume }: AgentOrders): void {
+    setLogLevel(logging.level);
     this.#shares = new Map(
-      volumes.map(({ name }) => [name, this.#shares.get(name) ?? new Bulkhead(name, slots)]),
+      volumes.map(({ name }) => [
+        name,
+        this.#shares.get(name) ?? new Bulkhead(name, slotsPerVolume),
+      ]),
     );
     this.#agent.serve(volumes);
   }

@@ -1,11 +1,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { settingsToJson, type Settings } from '../../config/settings.js';
+import type { Settings } from '../../config/settings.js';
 import { loggerFor } from '../../observability/logger.js';
 import { Channel } from '../ipc/channel.js';
 import { portOfChild } from '../ipc/ports.js';
 import { Backoff } from '../primary/backoff.js';
 import type { AgentDoor } from './agent-accounts.js';
+import { ordersFrom } from './agent-orders.js';
 import type { SupervisorLink } from './protocol.js';
 
 const log = loggerFor('agent');
@@ -18,6 +19,8 @@ const CLOSING_MS = 2_000;
 export interface SupervisorOptions {
   /** The compiled entry of the agent's process. */
   readonly entry: string;
+  /** The Node.js that runs it; this process's own unless given. */
+  readonly program?: string;
   readonly door: AgentDoor;
   /** Its log goes nowhere. */
   readonly isQuiet?: boolean;
@@ -40,32 +43,47 @@ export class AgentSupervisor {
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       const startedAt = Date.now();
-      const { child, link } = this.#fork();
       let reason: string | undefined;
-      child.on('error', (error) => log.warn('The agent cannot be reached', { err: error }));
+      let hasEnded = false;
+      const ended = (how: string): void => {
+        if (hasEnded) return;
+        hasEnded = true;
+        this.#child = undefined;
+        this.#link = undefined;
+        reason ??= how;
+        reject(new Error(`the agent could not start: ${reason}`));
+        if (!this.#isEnding) this.#startAgain(reason, Date.now() - startedAt);
+      };
+      let forked: ReturnType<AgentSupervisor['fork']>;
+      try {
+        forked = this.fork();
+      } catch (error) {
+        // What Node does not tell by an event, such as too little memory.
+        return ended(error instanceof Error ? error.message : String(error));
+      }
+      const { child, link } = forked;
+      child.on('error', (error) => {
+        // Without a process id there is no process, and no "exit" will come.
+        if (child.pid === undefined) ended(error.message);
+        else log.warn('The agent cannot be reached', { err: error });
+      });
       link.onQuestion('brief', () => ({
         supervisorPid: process.pid,
-        settings: settingsToJson(this.settings),
+        orders: ordersFrom(this.settings),
         door: this.options.door,
       }));
       link.onNotice('listening', () => resolve());
       link.onNotice('failed', (failure) => {
         ({ reason } = failure);
       });
-      child.once('exit', (code, signal) => {
-        this.#child = undefined;
-        this.#link = undefined;
-        reason ??= signal ?? `exit code ${code}`;
-        reject(new Error(`the agent could not start: ${reason}`));
-        if (!this.#isEnding) this.#startAgain(reason, Date.now() - startedAt);
-      });
+      child.once('exit', (code, signal) => ended(signal ?? `exit code ${code}`));
     });
   }
 
   /** Hands new volumes on. */
   update(settings: Settings): void {
     this.settings = settings;
-    this.#link?.tell('update', { settings: settingsToJson(settings) });
+    this.#link?.tell('update', ordersFrom(settings));
   }
 
   /** Lets the agent answer what it has, for `timeoutMs` at most; kills it when it does not end. */
@@ -89,9 +107,10 @@ export class AgentSupervisor {
     if (child.connected) child.disconnect();
   }
 
-  #fork(): { child: ChildProcess; link: SupervisorLink } {
+  private fork(): { child: ChildProcess; link: SupervisorLink } {
     const child = fork(this.options.entry, [], {
       cwd: '/',
+      execPath: this.options.program ?? process.execPath,
       // Nothing of the environment: it may hold secrets.
       env: { UV_THREADPOOL_SIZE: String(this.settings.server.threadPoolSize) },
       stdio: ['ignore', this.options.isQuiet ? 'ignore' : 'inherit', 'inherit', 'ipc'],
