@@ -62,6 +62,17 @@ describe('a quota record', () => {
     });
   });
 
+  it.each([Number.MAX_SAFE_INTEGER, 2 ** 53 - 512])(
+    'is what a number holds exactly when the kernel rounded %d up, and can be set again',
+    (hardBytes) => {
+      const raw = encodeLimits(1, { hardBytes });
+      raw.writeBigUInt64LE(2n ** 53n / 512n, 8);
+      const read = decodeDiskQuota(raw).hardBytes;
+      expect(read).toBe(Number.MAX_SAFE_INTEGER);
+      expect(encodeLimits(1, { hardBytes: read }).readBigUInt64LE(8)).toBe(2n ** 53n / 512n);
+    },
+  );
+
   it('has timers of 32 bits, or of 40 when it says so', () => {
     const raw = emptyDiskQuota();
     raw.writeInt32LE(1_800_000_000, 60);
@@ -92,6 +103,7 @@ it('mounts are read with their blanks, type and options', () => {
     {
       dev: (98n << 32n) | 16n,
       mountPoint: '/mnt/with blank',
+      root: '/sub',
       type: 'xfs',
       source: '/dev/ubdb',
       superOptions: ['rw', 'attr2', 'prjquota'],

@@ -65,7 +65,9 @@ export function emptyDiskQuota(): Buffer {
 
 export function decodeDiskQuota(raw: Buffer): DiskQuota {
   const count = (at: number): number => Number(raw.readBigUInt64LE(at));
-  const limit = (at: number, unit: number): number | null => count(at) * unit || null;
+  // The kernel rounds up to its blocks, over what a number holds exactly: so large a limit is as good as the largest.
+  const limit = (at: number, unit: number): number | null =>
+    Math.min(count(at) * unit, Number.MAX_SAFE_INTEGER) || null;
   const big = (raw.readUInt16LE(MASK_AT) & MASK_BIGTIME) !== 0;
   const timer = (at: number, highAt: number): number | null =>
     (big ? raw.readInt8(highAt) * 2 ** 32 + raw.readUInt32LE(at) : raw.readInt32LE(at)) || null;

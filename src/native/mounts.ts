@@ -5,6 +5,8 @@ import type { Stat } from './stat.js';
 export interface Mount {
   readonly dev: Stat['dev'];
   readonly mountPoint: string;
+  /** What of the filesystem is seen there: `/` unless a directory of it was bind-mounted. */
+  readonly root: string;
   readonly type: string;
   /** The device, for filesystems that have one. */
   readonly source: string;
@@ -28,12 +30,13 @@ export function parseMounts(text: string): Mount[] {
     .filter((line) => line !== '')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ');
-      const [, , device = '', , mountPoint = ''] = before.split(' ');
+      const [, , device = '', root = '', mountPoint = ''] = before.split(' ');
       const [type = '', source = '', options = ''] = after.split(' ');
       const [major = '0', minor = '0'] = device.split(':');
       return {
         dev: (BigInt(major) << 32n) | BigInt(minor),
         mountPoint: unescape(mountPoint),
+        root: unescape(root),
         type,
         source: unescape(source),
         superOptions: options.split(','),

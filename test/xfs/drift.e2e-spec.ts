@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { stringify } from 'smol-toml';
 import type * as driftModule from '../../src/backend/xfs/drift/quota-drift.js';
+import type * as ffiModule from '../../src/native/ffi.js';
 import type { Finding } from '../../src/backend/xfs/drift/finding.js';
 import { built } from '../support/built.js';
 import { KIB, makeAgent, MIB, Projects, ScratchVolume } from './support/guest.js';
@@ -30,14 +31,20 @@ describe('quota check', () => {
   });
   afterEach(() => volume.dispose());
 
-  const run = async (fix = false): Promise<Finding[]> => {
-    const findings: Finding[] = [];
-    await new QuotaDrift(volume.settings as ConstructorParameters<typeof QuotaDrift>[0], {
+  const driftOf = (
+    fix: boolean,
+    onFinding: (finding: Finding) => void,
+    onProgress = (): void => undefined,
+  ): driftModule.QuotaDrift =>
+    new QuotaDrift(volume.settings as ConstructorParameters<typeof QuotaDrift>[0], {
       fix,
       neighbours: [],
-      onFinding: (finding) => void findings.push(finding),
-      onProgress: () => undefined,
-    }).run();
+      onFinding,
+      onProgress,
+    });
+  const run = async (fix = false): Promise<Finding[]> => {
+    const findings: Finding[] = [];
+    await driftOf(fix, (finding) => void findings.push(finding)).run();
     return findings;
   };
   const kinds = (findings: readonly Finding[]): string[] =>
@@ -86,6 +93,95 @@ describe('quota check', () => {
     expect(projects.idOf(volume.at(B))).toBe(id);
     expect(projects.idOf(volume.at(A, 'sub'))).toBe(projects.idOf(volume.at(A)));
     expect(await agent.describeProject('v', Buffer.from(A))).toMatchObject({ hardBytes: 2 * MIB });
+  });
+
+  it('keeps all limits of those that share an id', async () => {
+    const id = await makeScope(B, 2 * MIB);
+    projects.limit(id, { softBytes: MIB, hardInodes: 50, softInodes: 40 });
+    projects.set(volume.at(volume.mkdir(A).toString()), id);
+    await expectRepairable(`shared-id ${A}`);
+    expect(projects.idOf(volume.at(A))).not.toBe(id);
+    expect(await agent.describeProject('v', Buffer.from(A))).toMatchObject({
+      hardBytes: 2 * MIB,
+      softBytes: MIB,
+      hardInodes: 50,
+      softInodes: 40,
+    });
+  });
+
+  it('gives a directory its own id back that its owner exchanged for another, or dropped', async () => {
+    const victim = await makeScope(B, 2 * MIB);
+    const own = await makeScope(A);
+    projects.set(volume.at(A), victim);
+    volume.mkdir(`${A}/sub`);
+    const dropped = await makeScope(VFOLDER);
+    projects.set(volume.at(VFOLDER), 0, false);
+    await expectRepairable(`wrong-id ${A}`, `wrong-id ${VFOLDER}`);
+    for (const name of [A, `${A}/sub`]) expect(projects.idOf(volume.at(name))).toBe(own);
+    expect(projects.idOf(volume.at(VFOLDER))).toBe(dropped);
+    expect(projects.quota(victim)).toMatchObject({ hardBytes: 2 * MIB, usedInodes: 1 });
+    expect(projects.quota(own)).toMatchObject({ hardBytes: MIB, usedInodes: 2 });
+  });
+
+  it("adopts a project that nothing says is the directory's own", async () => {
+    projects.set(volume.at(volume.mkdir(A).toString()), firstId + 3);
+    await expectRepairable(`listing ${A}`, `wrong-id ${A}`);
+    expect(await agent.describeProject('v', Buffer.from(A))).toMatchObject({
+      projectId: firstId + 3,
+    });
+  });
+
+  it('goes by what is there when it comes to a scope, not by what was there at the start', async () => {
+    volume.mkdir(A);
+    const id = await makeScope(B, MIB);
+    const findings: Finding[] = [];
+    await driftOf(true, (finding) => {
+      if (findings.push(finding) > 1) return;
+      // While the first scope is put right, a manager changes the limit of the second.
+      projects.limit(id, { hardBytes: 4 * MIB });
+      projects.note(volume.at(B), 'hard_bytes', 4 * MIB);
+    }).run();
+    expect(kinds(findings)).toEqual([`repaired no-project ${A}`]);
+    expect(projects.quota(id)).toMatchObject({ hardBytes: 4 * MIB });
+  });
+
+  it('tells what it could not look at', async () => {
+    await makeScope(A);
+    fs.writeFileSync(volume.at(A, 'file'), '');
+    const { injectFaults } = await built<typeof ffiModule>('native/ffi.js');
+    const EIO = 5;
+    let isInside = false;
+    injectFaults((syscall) => (isInside && syscall === 'openat' ? EIO : undefined));
+    const findings: Finding[] = [];
+    await driftOf(
+      true,
+      (finding) => {
+        isInside = false;
+        findings.push(finding);
+      },
+      () => {
+        isInside = findings.length === 0;
+      },
+    )
+      .run()
+      .finally(() => injectFaults(undefined));
+    expect(findings).toEqual([
+      {
+        kind: 'unreadable',
+        path: A,
+        text: '1 entries could not be looked at, the first is file (openat: EIO)',
+        state: 'found',
+      },
+    ]);
+  });
+
+  it('repairs the listing only when it can be written', async () => {
+    await makeScope(A);
+    for (const name of ['projects', 'projid', 'lock']) fs.rmSync(path.join(volume.files, name));
+    fs.symlinkSync('elsewhere', path.join(volume.files, 'lock'));
+    expect(kinds(await run(true))).toEqual([`found listing ${A}`]);
+    fs.rmSync(path.join(volume.files, 'lock'));
+    expect(kinds(await run(true))).toEqual([`repaired listing ${A}`]);
   });
 
   it('brings back what was taken out of its project', async () => {

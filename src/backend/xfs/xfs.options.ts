@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ValidateBy } from 'class-validator';
 import { Setting } from '../../grammar/section/setting.js';
 import { flag, integer, path } from '../../grammar/section/value-type.js';
 import { MAX_PROJECT_ID } from '../../native/file-attributes.js';
@@ -31,6 +32,7 @@ export class XfsOptions {
     integer({ min: 1, max: MAX_PROJECT_ID }),
     { default: 1_999_999_999 },
   )
+  @NotBelowMin()
   readonly projectIdMax!: number;
 
   @Setting(
@@ -50,4 +52,18 @@ export class XfsOptions {
     default: '/etc/projid',
   })
   readonly projidFile!: string;
+}
+
+/** Reported on the end of the range, which is the key that is given less often. */
+function NotBelowMin(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isNotBelowMin',
+    validator: {
+      validate: (max, args) => {
+        const min = (args?.object as XfsOptions | undefined)?.projectIdMin;
+        return typeof max !== 'number' || typeof min !== 'number' || max >= min;
+      },
+      defaultMessage: () => 'must not be below project-id-min',
+    },
+  });
 }

@@ -93,6 +93,24 @@ export class Projects {
     );
   }
 
+  /** What the product has noted on the directory: `project_id` or `hard_bytes`. */
+  noted(path: string, name: string): string | undefined {
+    return this.#with(path, (fd) => {
+      try {
+        return this.calls.fgetxattr(fd, `trusted.storage_proxy.${name}`).toString();
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENODATA') return undefined;
+        throw error;
+      }
+    });
+  }
+
+  note(path: string, name: string, value: number): void {
+    this.#with(path, (fd) =>
+      this.calls.fsetxattr(fd, `trusted.storage_proxy.${name}`, String(value)),
+    );
+  }
+
   quota(projectId: number, anywhere = XFS_MOUNT): DiskQuota | null {
     return this.#with(anywhere, (fd) => this.calls.projectQuota(fd, projectId));
   }

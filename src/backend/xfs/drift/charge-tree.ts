@@ -10,8 +10,9 @@ import {
   S_IFREG,
 } from '../../../native/constants.js';
 import { DT_DIR, DT_REG, DT_UNKNOWN } from '../../../native/dirent.js';
-import { isErrno } from '../../../native/errno.js';
+import { Errno, isErrno, type SystemError } from '../../../native/errno.js';
 import { Descent } from '../../posix/descent.js';
+import { GONE } from './volume-layout.js';
 
 /** What a tree holds that is charged to another project than its top directory. */
 export interface Strays {
@@ -20,6 +21,10 @@ export interface Strays {
   left: number;
   /** Path of the first one below the top. */
   first: string | null;
+  /** How many entries could not be looked at. */
+  unread: number;
+  /** The first of them, and what its system call failed with. */
+  firstUnread: { readonly path: string; readonly reason: SystemError } | null;
 }
 
 export interface ChargeOptions {
@@ -29,6 +34,9 @@ export interface ChargeOptions {
 }
 
 const EMPTY = Buffer.alloc(0);
+const SLASH = Buffer.from('/');
+/** ENXIO: a socket. */
+const CHANGED = [...GONE, Errno.ENXIO];
 
 /**
  * Goes through everything below the directory `fd`, which is taken over, for what carries another project id, or does
@@ -49,7 +57,7 @@ export function chargeTree(fd: number, projectId: number, options: ChargeOptions
 }
 
 class ChargeWalk {
-  readonly strays: Strays = { count: 0, left: 0, first: null };
+  readonly strays: Strays = { count: 0, left: 0, first: null, unread: 0, firstUnread: null };
   readonly #names: Buffer[] = [];
   readonly #dev: bigint;
 
@@ -82,8 +90,13 @@ class ChargeWalk {
       if (kind === DT_DIR) this.enter(name);
       else if (kind === DT_REG) this.file(name);
     } catch (error) {
-      // It vanished, or became something else: whoever did that has made it here.
       if (!isErrno(error)) throw error;
+      // It vanished, or became something else: whoever did that has made it here.
+      if (isErrno(error, ...CHANGED)) return;
+      this.strays.unread += 1;
+      // It may be a directory that could be opened, and is the last of the names already.
+      const names = this.#names.at(-1) === name ? this.#names : [...this.#names, name];
+      this.strays.firstUnread ??= { path: pathOf(names), reason: error };
     }
   }
 
@@ -117,9 +130,7 @@ class ChargeWalk {
     const isRight = attributes.projectId === this.projectId;
     if (isRight && (attributes.inheritsProject || !isDirectory)) return;
     this.strays.count += 1;
-    this.strays.first ??= Buffer.concat(
-      this.#names.flatMap((name, index) => (index > 0 ? [Buffer.from('/'), name] : [name])),
-    ).toString();
+    this.strays.first ??= pathOf(this.#names);
     if (!this.options.fix) return;
     try {
       sync.setProject(fd, attributes, this.projectId, isDirectory);
@@ -134,4 +145,10 @@ class ChargeWalk {
     if ((mode & S_IFMT) === S_IFDIR) return DT_DIR;
     return (mode & S_IFMT) === S_IFREG ? DT_REG : DT_UNKNOWN;
   }
+}
+
+function pathOf(names: readonly Buffer[]): string {
+  return Buffer.concat(
+    names.flatMap((name, index) => (index > 0 ? [SLASH, name] : [name])),
+  ).toString();
 }

@@ -1,8 +1,10 @@
 /** How a volume can differ from what the quotas of its scopes and vfolders need. `docs/xfs.md` explains each. */
 export type FindingKind =
   | 'no-project'
+  | 'wrong-id'
   | 'shared-id'
   | 'foreign-entries'
+  | 'unreadable'
   | 'wrong-limit'
   | 'id-without-directory'
   | 'listing'

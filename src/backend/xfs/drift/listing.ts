@@ -3,7 +3,7 @@ import { projectName } from '../projects/project-name.js';
 import { register, unregister, type ProjectFiles } from '../projects/project-registry.js';
 import type { ProjectRoot } from './volume-layout.js';
 
-interface ListingFinding {
+export interface ListingFinding {
   readonly path: string;
   readonly text: string;
 }

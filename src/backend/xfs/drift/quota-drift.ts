@@ -1,13 +1,21 @@
 import { isErrno } from '../../../native/errno.js';
 import type { DiskQuota } from '../../../native/disk-quota.js';
 import type { VolumeSettings } from '../../contract/backend.js';
+import type { ProjectFiles } from '../projects/project-registry.js';
 import { VolumeProjects } from '../projects/volume-projects.js';
 import type { XfsOptions } from '../xfs.options.js';
 import { chargeTree, type Strays } from './charge-tree.js';
 import type { Finding, FindingKind } from './finding.js';
-import { listedDirectories, putListingRight } from './listing.js';
+import { holdersOfIds, limitsOf } from './holders.js';
+import { listedDirectories, putListingRight, type ListingFinding } from './listing.js';
 import { VolumeAccess } from './volume-access.js';
-import { readLayout, type ProjectRoot, type VolumeLayout } from './volume-layout.js';
+import {
+  GONE,
+  readLayout,
+  readRoot,
+  type ProjectRoot,
+  type VolumeLayout,
+} from './volume-layout.js';
 
 export interface DriftOptions {
   readonly fix: boolean;
@@ -45,67 +53,122 @@ export class QuotaDrift {
     const records = this.#volume.records();
     this.#expected = expectedEntries(layout, records);
     this.checkDefaults(records);
-    const holders = await this.holdersOfIds(layout.roots);
+    const listed = listedDirectories(await this.#projects.listed(), this.settings.path);
+    const holders = holdersOfIds(layout.roots, listed);
     const roots: ProjectRoot[] = [];
-    for (const root of layout.roots) roots.push(await this.checkRoot(root, holders, records));
+    for (const { path } of layout.roots) {
+      const root = await this.checkRoot(path, holders, listed);
+      if (root) roots.push(root);
+    }
     for (const path of layout.strayPrefixes) this.chargePrefix(path, layout.projectId);
     await this.checkOrphans(layout, roots);
     await this.checkListing(roots);
   }
 
-  /** The root as it is afterwards; without the id that it should not have. */
+  /**
+   * The root as it is afterwards; without the id that it should not have. Going through the others may have taken hours, so
+   * it is read again.
+   */
   private async checkRoot(
-    root: ProjectRoot,
+    path: string,
     holders: ReadonlyMap<number, string>,
-    records: Records,
-  ): Promise<ProjectRoot> {
-    const { path, projectId, recordedLimit } = root;
+    listed: ReadonlyMap<string, number>,
+  ): Promise<ProjectRoot | null> {
     try {
+      const root = readRoot(this.settings.path, path);
+      if (root === null) return null;
+      const { projectId, recordedProject } = root;
+      if (recordedProject !== null && recordedProject !== projectId) {
+        // Unless the record came with a copy of somebody else's directory.
+        if (holders.get(recordedProject) === path) return await this.restore(root, recordedProject);
+      }
       if (projectId === null) {
-        return await this.renew(root, recordedLimit, 'no-project', 'is charged to no project');
+        return await this.renew(root, 'no-project', 'is charged to no project');
       }
-      if (holders.get(projectId) !== path) {
-        const limit = recordedLimit ?? records.get(projectId)?.hardBytes ?? null;
-        const text = `has project ${projectId}, which is that of ${holders.get(projectId)}`;
-        return await this.renew(root, limit, 'shared-id', text);
+      const holder = holders.get(projectId);
+      if (holder !== undefined && holder !== path) {
+        return await this.renew(root, 'shared-id', `has project ${projectId}, that of ${holder}`);
       }
+      await this.checkRecord(root, projectId, listed);
       this.checkEntries(path, projectId);
-      await this.checkLimit(root, projectId, records.get(projectId));
+      await this.checkLimit(path, projectId);
+      return root;
     } catch (error) {
       // Deleted while this was looking at it.
-      if (!isErrno(error)) throw error;
+      if (isErrno(error, ...GONE)) return null;
+      throw error;
     }
-    return root;
   }
 
-  /** A new id for the directory and everything in it. */
-  private async renew(
-    root: ProjectRoot,
-    hardBytes: number | null,
-    kind: FindingKind,
-    text: string,
-  ): Promise<ProjectRoot> {
+  /** Gives the directory, which carries another id, the one that was made for it. */
+  private async restore(root: ProjectRoot, projectId: number): Promise<ProjectRoot> {
+    const { path, carriedId } = root;
+    const text = `carries project ${carriedId}, and ${projectId} was made for it`;
     if (!this.options.fix) {
-      this.found(kind, root.path, text);
+      this.found('wrong-id', path, text);
       return { ...root, projectId: null };
     }
-    const limits = hardBytes === null ? {} : { hardBytes };
-    const projectId = await this.#projects.renew(Buffer.from(root.path), limits);
-    const { left } = this.charge(root.path, projectId);
-    this.found(kind, root.path, `${text}${cannot(left)}`, left === 0);
+    if (!(await this.#projects.restore(Buffer.from(path), carriedId, projectId))) return root;
+    const strays = this.charge(path, projectId);
+    this.found('wrong-id', path, `${text}${cannot(strays.left)}`, strays.left === 0);
+    this.checkUnread(path, strays);
+    await this.checkLimit(path, projectId);
     return { ...root, projectId };
   }
 
+  /** A new id for the directory and everything in it. */
+  private async renew(root: ProjectRoot, kind: FindingKind, text: string): Promise<ProjectRoot> {
+    const { path, projectId: seen, carriedId, recordedLimit } = root;
+    if (!this.options.fix) {
+      this.found(kind, path, text);
+      return { ...root, projectId: null };
+    }
+    const limits = limitsOf(seen === null ? null : this.#volume.record(seen), recordedLimit);
+    const projectId = await this.#projects.renew(Buffer.from(path), carriedId, limits);
+    if (projectId === null) return readRoot(this.settings.path, path) ?? root;
+    const strays = this.charge(path, projectId);
+    this.found(kind, path, `${text}${cannot(strays.left)}`, strays.left === 0);
+    this.checkUnread(path, strays);
+    return { ...root, projectId };
+  }
+
+  /** An id of our range that nobody noted and nothing lists could be anybody's: requests refuse it. */
+  private async checkRecord(
+    { path, carriedId, recordedProject }: ProjectRoot,
+    projectId: number,
+    listed: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    if (recordedProject === projectId) return;
+    if (this.options.fix) await this.#projects.restore(Buffer.from(path), carriedId, projectId);
+    if (listed.get(path) === projectId) return;
+    if (recordedProject === null && !this.isInRange(projectId)) return;
+    this.found(
+      'wrong-id',
+      path,
+      `carries project ${projectId}, and nothing says that it is its own`,
+    );
+  }
+
   private checkEntries(path: string, projectId: number): void {
-    const { count, left, first } = this.charge(path, projectId);
+    const strays = this.charge(path, projectId);
+    this.checkUnread(path, strays);
+    const { count, left, first } = strays;
     if (count === 0) return;
     const where = first === '' ? 'the directory itself' : first;
     const text = `${count} entries are not charged to project ${projectId}, the first is ${where}${cannot(left)}`;
     this.found('foreign-entries', path, text, left === 0);
   }
 
+  private checkUnread(path: string, { unread, firstUnread }: Strays): void {
+    if (firstUnread === null) return;
+    const { path: first, reason } = firstUnread;
+    const text = `${unread} entries could not be looked at, the first is ${first} (${reason.message})`;
+    this.found('unreadable', path, text, false);
+  }
+
   private charge(path: string, projectId: number): Strays {
-    return chargeTree(this.#volume.open(path), projectId, {
+    const fd = this.#volume.open(path, projectId);
+    return chargeTree(fd, projectId, {
       fix: this.options.fix,
       onEntry: () => this.options.onProgress(++this.#entries, this.#expected),
     });
@@ -116,32 +179,20 @@ export class QuotaDrift {
     this.found('foreign-entries', path, 'holds vfolders and is itself charged to another project');
   }
 
-  /** The kernel rounds limits up to its blocks, so the record may be a little larger. */
-  private async checkLimit(
-    { path, recordedLimit }: ProjectRoot,
-    projectId: number,
-    record: DiskQuota | undefined,
-  ): Promise<void> {
-    if (recordedLimit === null) return;
-    const limit = record?.hardBytes ?? null;
-    const excess = limit === null ? -1 : limit - recordedLimit;
-    if (excess >= 0 && excess < this.#volume.blockBytes) return;
-    if (this.options.fix) {
-      await this.#projects.limit(Buffer.from(path), { hardBytes: recordedLimit });
-    }
-    const text = `project ${projectId} is limited to ${limit ?? 'no'} bytes, but ${recordedLimit} were asked for`;
-    this.found('wrong-limit', path, text);
-  }
-
-  /** Of directories with one id: the one that is listed with it keeps it, else the first. */
-  private async holdersOfIds(roots: readonly ProjectRoot[]): Promise<Map<number, string>> {
-    const listed = listedDirectories(await this.#projects.listed(), this.settings.path);
-    const holders = new Map<number, string>();
-    for (const { path, projectId } of roots) {
-      if (projectId === null) continue;
-      if (listed.get(path) === projectId || !holders.has(projectId)) holders.set(projectId, path);
-    }
-    return holders;
+  /** While nobody changes limits: both figures are read again. */
+  private async checkLimit(path: string, projectId: number): Promise<void> {
+    await this.#projects.alone(async () => {
+      const root = readRoot(this.settings.path, path);
+      if (root?.carriedId !== projectId || root.recordedLimit === null) return;
+      const { recordedLimit } = root;
+      const limit = this.#volume.record(projectId)?.hardBytes ?? null;
+      // The kernel rounds limits up to its blocks, so the record may be a little larger.
+      const excess = limit === null ? -1 : limit - recordedLimit;
+      if (excess >= 0 && excess < this.#volume.blockBytes) return;
+      if (this.options.fix) await this.#volume.limit(path, projectId, recordedLimit);
+      const text = `project ${projectId} is limited to ${limit ?? 'no'} bytes, but ${recordedLimit} were asked for`;
+      this.found('wrong-limit', path, text);
+    });
   }
 
   /** Limits of id 0 are what the kernel gives to every project that has none. They may be meant. */
@@ -156,10 +207,11 @@ export class QuotaDrift {
     });
   }
 
-  /** While no project is being made: the limit of a new one is there before its directory has the id. */
+  /** While no project is being made. */
   private async checkOrphans(layout: VolumeLayout, roots: readonly ProjectRoot[]): Promise<void> {
     const { isWholeFilesystem } = this.#volume;
-    await this.#projects.maintain(async (files) => {
+    await this.#projects.alone(async () => {
+      const files = await this.#projects.listed();
       const listed = new Set(listedDirectories(files, this.settings.path).values());
       const live = this.liveIds(layout);
       for (const { projectId } of roots) if (projectId !== null) live.add(projectId);
@@ -183,14 +235,20 @@ export class QuotaDrift {
   }
 
   private async checkListing(roots: readonly ProjectRoot[]): Promise<void> {
-    const work = async (files: Awaited<ReturnType<VolumeProjects['listed']>>): Promise<void> => {
-      if (!files) return;
-      for (const { path, text } of putListingRight(files, roots, this.settings)) {
-        this.found('listing', path, text);
+    const work = async (files: ProjectFiles | null): Promise<readonly ListingFinding[]> =>
+      files ? putListingRight(files, roots, this.settings) : [];
+    let findings: readonly ListingFinding[] = [];
+    let failure: Error | undefined;
+    if (this.options.fix) {
+      try {
+        findings = await this.#projects.maintain(work);
+      } catch (error) {
+        failure = error as Error;
       }
-    };
-    if (this.options.fix) await this.#projects.maintain(work);
-    else await work(await this.#projects.listed());
+    }
+    if (!this.options.fix || failure) findings = await work(await this.#projects.listed());
+    const why = failure ? `; the files could not be written: ${failure.message}` : '';
+    for (const { path, text } of findings) this.found('listing', path, `${text}${why}`, !failure);
   }
 
   /** Ids that something on the filesystem has by right: what is there now, also on volumes beside this one. */
@@ -201,7 +259,10 @@ export class QuotaDrift {
     const live = new Set<number>([0]);
     for (const { projectId, leavingIds, roots } of layouts) {
       for (const id of [projectId, ...leavingIds]) live.add(id);
-      for (const root of roots) if (root.projectId !== null) live.add(root.projectId);
+      for (const root of roots) {
+        if (root.projectId !== null) live.add(root.projectId);
+        if (root.recordedProject !== null) live.add(root.recordedProject);
+      }
     }
     return live;
   }

@@ -1,9 +1,11 @@
 import { sync } from '../../../native/calls.js';
 import { AT_EMPTY_PATH, AT_FDCWD, O_NOFOLLOW } from '../../../native/constants.js';
 import type { DiskQuota } from '../../../native/disk-quota.js';
+import { Errno, SystemError } from '../../../native/errno.js';
 import { MAX_PROJECT_ID } from '../../../native/file-attributes.js';
-import { mountOf } from '../../../native/mounts.js';
+import { readMounts } from '../../../native/mounts.js';
 import { READABLE, STRICT } from '../projects/project-directory.js';
+import { applyLimits } from '../projects/project-limits.js';
 
 const EMPTY = Buffer.alloc(0);
 const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInodes: null } as const;
@@ -12,15 +14,22 @@ const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInod
 export class VolumeAccess {
   constructor(private readonly mountPath: string) {}
 
-  /** The directory at `path` below the mount path, for reading; the caller closes it. */
-  open(path: string): number {
+  /**
+   * The directory at `path` below the mount path, for reading; the caller closes it. ENOENT for one that does not carry
+   * `projectId` any more: another directory has its name.
+   */
+  open(path: string, projectId?: number): number {
     const mount = sync.openat(AT_FDCWD, Buffer.from(this.mountPath), READABLE);
     if (path === '') return mount;
+    let fd: number;
     try {
-      return sync.openat2(mount, Buffer.from(path), READABLE | O_NOFOLLOW, 0, STRICT);
+      fd = sync.openat2(mount, Buffer.from(path), READABLE | O_NOFOLLOW, 0, STRICT);
     } finally {
       sync.close(mount);
     }
+    if (projectId === undefined || sync.fileAttributes(fd).projectId === projectId) return fd;
+    sync.close(fd);
+    throw new SystemError(Errno.ENOENT, 'ioctl');
   }
 
   /** Every quota record of the filesystem, by project id. */
@@ -48,7 +57,15 @@ export class VolumeAccess {
 
   /** Whether the volume is all of its filesystem, as far as this process can see. */
   get isWholeFilesystem(): boolean {
-    return mountOf(this.dev)?.mountPoint === this.mountPath;
+    const { dev } = this;
+    return readMounts().some(
+      (mount) => mount.dev === dev && mount.root === '/' && mount.mountPoint === this.mountPath,
+    );
+  }
+
+  /** The quota record of one project as it is now. */
+  record(projectId: number): DiskQuota | null {
+    return this.#with('', (fd) => sync.projectQuota(fd, projectId));
   }
 
   /** Charges one directory, and nothing below it, to the project. */
@@ -56,6 +73,12 @@ export class VolumeAccess {
     this.#with(path, (fd) => {
       sync.setProject(fd, sync.fileAttributes(fd), projectId, projectId !== 0);
     });
+  }
+
+  /** The limit that was asked for, where it is not the one in force. As ever, a soft one above it would undo it. */
+  limit(path: string, projectId: number, hardBytes: number): Promise<void> {
+    const fd = this.open(path);
+    return applyLimits(fd, projectId, { hardBytes }).finally(() => sync.close(fd));
   }
 
   removeLimits(projectId: number): void {

@@ -5,7 +5,7 @@ import { DT_DIR, DT_UNKNOWN } from '../../../native/dirent.js';
 import { Errno, isErrno } from '../../../native/errno.js';
 import type { FileAttributes } from '../../../native/file-attributes.js';
 import { READABLE, STRICT } from '../projects/project-directory.js';
-import { recordedLimit } from '../projects/recorded-limit.js';
+import { recordsOf } from '../projects/directory-record.js';
 
 /** A directory that ought to be a project: a quota scope, or a vfolder of an unscoped id (protocol section 2.6). */
 export interface ProjectRoot {
@@ -13,7 +13,10 @@ export interface ProjectRoot {
   readonly path: string;
   /** Its own; `null` when it has none, or that of the directory above. */
   readonly projectId: number | null;
-  readonly inheritsProject: boolean;
+  /** What its inode carries; 0 for none. */
+  readonly carriedId: number;
+  /** The project that was made for it, where that was noted. */
+  readonly recordedProject: number | null;
   /** What was last asked for through the proxy. */
   readonly recordedLimit: number | null;
 }
@@ -29,6 +32,9 @@ export interface VolumeLayout {
   readonly leavingIds: ReadonlySet<number>;
 }
 
+/** What is said of a name behind which there is nothing any more, or something else. */
+export const GONE = [Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.ESTALE];
+
 const SCOPE = /^[0-9a-f]{32}$/;
 const PREFIX = /^[0-9a-f]{2}$/;
 const REST = /^[0-9a-f]{28}$/;
@@ -39,6 +45,16 @@ export function readLayout(mountPath: string): VolumeLayout {
   const mount = sync.openat(AT_FDCWD, Buffer.from(mountPath), READABLE);
   try {
     return new LayoutReader(mount).read();
+  } finally {
+    sync.close(mount);
+  }
+}
+
+/** One root of the layout as it is now; `null` when it is gone. */
+export function readRoot(mountPath: string, path: string): ProjectRoot | null {
+  const mount = sync.openat(AT_FDCWD, Buffer.from(mountPath), READABLE);
+  try {
+    return new LayoutReader(mount).readRoot(path);
   } finally {
     sync.close(mount);
   }
@@ -68,6 +84,11 @@ class LayoutReader {
     };
   }
 
+  readRoot(path: string): ProjectRoot | null {
+    this.root(path);
+    return this.#roots[0] ?? null;
+  }
+
   private prefix(outer: string): void {
     this.within(outer, (fd, attributes) => {
       this.checkPrefix(outer, attributes);
@@ -89,13 +110,13 @@ class LayoutReader {
   }
 
   private root(path: string): void {
-    this.within(path, (fd, { projectId, inheritsProject }) => {
+    this.within(path, (fd, { projectId }) => {
       const isOwn = projectId !== 0 && projectId !== this.#projectId;
       this.#roots.push({
         path,
         projectId: isOwn ? projectId : null,
-        inheritsProject,
-        recordedLimit: recordedLimit(fd),
+        carriedId: projectId,
+        ...recordsOf(fd),
       });
     });
   }
@@ -114,7 +135,7 @@ class LayoutReader {
     try {
       fd = sync.openat2(this.mount, Buffer.from(path), READABLE | O_NOFOLLOW, 0, STRICT);
     } catch (error) {
-      if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV)) return;
+      if (isErrno(error, ...GONE, Errno.EXDEV)) return;
       throw error;
     }
     try {

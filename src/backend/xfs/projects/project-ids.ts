@@ -43,14 +43,26 @@ export class ProjectIds {
     this.#last += 1 + Math.floor(Math.random() * MOST_SKIPPED);
   }
 
+  /**
+   * A free id from `from` on, close to the first one: steps that double until an id is free, then halves between it and
+   * the last taken one. So it costs few calls, however many ids in a row are taken. Between the steps there may be others,
+   * which are looked for one by one only when the steps end in vain.
+   */
   private async firstFree(
     fd: number,
     from: number,
     taken: ReadonlySet<number>,
   ): Promise<number | undefined> {
-    for (let id = from; id <= this.range.projectIdMax; id++) {
-      if (!taken.has(id) && (await calls.projectQuota(fd, id)) === null) return id;
+    const { projectIdMax } = this.range;
+    const isFree = async (id: number): Promise<boolean> =>
+      !taken.has(id) && (await calls.projectQuota(fd, id)) === null;
+    let below = from - 1;
+    for (let step = 1; from - 1 + step <= projectIdMax; step *= 2) {
+      const id = from - 1 + step;
+      if (await isFree(id)) return await lowestBetween(below, id, isFree);
+      below = id;
     }
+    for (let id = from; id <= projectIdMax; id++) if (await isFree(id)) return id;
     return undefined;
   }
 
@@ -62,4 +74,18 @@ export class ProjectIds {
       { subject: 'volume' },
     );
   }
+}
+
+/** An id above `below` with a taken one right under it, when `below` is taken and `free` is not. */
+async function lowestBetween(
+  below: number,
+  free: number,
+  isFree: (id: number) => Promise<boolean>,
+): Promise<number> {
+  while (free - below > 1) {
+    const middle = below + Math.floor((free - below) / 2);
+    if (await isFree(middle)) free = middle;
+    else below = middle;
+  }
+  return free;
 }

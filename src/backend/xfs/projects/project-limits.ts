@@ -2,7 +2,7 @@ import type { ProjectLimits, ProjectStatus } from '../../contract/volume-agent.j
 import { StorageError } from '../../../errors/storage-error.js';
 import { calls } from '../../../native/calls.js';
 import type { DiskQuota } from '../../../native/disk-quota.js';
-import { recordLimit } from './recorded-limit.js';
+import { recordLimit } from './directory-record.js';
 
 /** What the filesystem counts and enforces for the project. */
 export async function statusOf(fd: number, projectId: number): Promise<ProjectStatus> {

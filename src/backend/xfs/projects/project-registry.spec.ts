@@ -1,9 +1,15 @@
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { sync } from '../../../native/calls.js';
+import { LOCK_EX } from '../../../native/constants.js';
+import { configureLogging } from '../../../observability/logger.js';
 import { ProjectsFile, ProjidFile } from './project-files.js';
 import { projectName } from './project-name.js';
 import { ProjectRegistry, register, unregister, type ProjectFiles } from './project-registry.js';
+
+configureLogging({ level: 'fatal' });
 
 const SCOPE = '0f0e0d0c0b0a40908070605040302010';
 const filesOf = (projects: string, projid: string): ProjectFiles => ({
@@ -113,9 +119,32 @@ describe('the registry', () => {
     expect(fs.statSync(at('etc/projects')).ino).not.toBe(before);
   });
 
-  it('does not follow a link in place of the lock', async () => {
+  it('does not follow a link in place of the lock, and writes nothing without it', async () => {
     fs.symlinkSync(at('elsewhere'), at('lock'));
-    await expect(add(1)).rejects.toMatchObject({ code: 'ELOOP' });
-    expect(fs.existsSync(at('elsewhere'))).toBe(false);
+    await add(1);
+    expect(fs.readdirSync(directory)).toEqual(['lock']);
+  });
+
+  it('does not hang on a FIFO in place of the lock', async () => {
+    execFileSync('mkfifo', [at('lock')]);
+    await add(1);
+    expect(fs.readdirSync(directory)).toEqual(['lock']);
+  });
+
+  it('does its work, and writes nothing, while anybody holds the lock; or fails when it is to insist', async () => {
+    fs.writeFileSync(at('lock'), '');
+    const holder = fs.openSync(at('lock'), 'r');
+    try {
+      expect(sync.flock(holder, LOCK_EX)).toBe(true);
+      const held = registry();
+      const work = jest.fn(async (files: ProjectFiles) => register(files, 1, '/vol/a', 'a', 'v'));
+      for (const _ of ['first', 'again']) await held.update(work);
+      expect(work).toHaveBeenCalledTimes(2);
+      const insisting = held.update(work, { insists: true });
+      await expect(insisting).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      expect(fs.readdirSync(directory)).toEqual(['lock']);
+    } finally {
+      fs.closeSync(holder);
+    }
   });
 });

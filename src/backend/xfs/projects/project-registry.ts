@@ -1,7 +1,10 @@
 import { chmod, chown, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isStorageError, StorageError } from '../../../errors/storage-error.js';
+import { calls } from '../../../native/calls.js';
+import { isErrno } from '../../../native/errno.js';
 import { loggerFor } from '../../../observability/logger.js';
-import { withLockedFile } from './exclusive.js';
+import { lockSharedFile } from './exclusive.js';
 import { ProjectsFile, ProjidFile } from './project-files.js';
 
 /** Where the registry of projects is; see `XfsOptions`. */
@@ -18,6 +21,8 @@ export interface ProjectFiles {
 }
 
 const NEW_FILE_MODE = 0o644;
+/** Longer than the files take to be written. */
+const PATIENCE_MS = 2_000;
 const log = loggerFor('xfs');
 
 /**
@@ -25,6 +30,9 @@ const log = loggerFor('xfs');
  * tools and for the original; what counts is on the filesystem. Whatever others wrote there is kept.
  */
 export class ProjectRegistry {
+  /** Whether the lock was waited for in vain the last time. */
+  #wasHeld = false;
+
   constructor(private readonly location: RegistryLocation) {}
 
   /** As they stand; missing ones are empty. Paths and names keep their bytes, as latin1 text. */
@@ -39,23 +47,69 @@ export class ProjectRegistry {
   /**
    * Runs `work` while nobody else, the original included, changes the files; what it changed is then written, each file
    * as a whole or not at all. The names go first: a name without a directory does no harm.
+   *
+   * Without the lock, which any user of the host may hold, nothing is written; and the project itself is as it should
+   * be when its name cannot be. So both are only warned of, unless the caller insists.
+   *
+   * @throws StorageError UNAVAILABLE, or what writing failed with, when `insists`
    */
-  update<T>(work: (files: ProjectFiles) => Promise<T>): Promise<T> {
-    const { lockFilePath, projectsFile, projidFile } = this.location;
-    return withLockedFile(lockFilePath, async () => {
+  async update<T>(
+    work: (files: ProjectFiles) => Promise<T>,
+    { insists = false }: { readonly insists?: boolean } = {},
+  ): Promise<T> {
+    const lock = await this.#lock(insists);
+    try {
       const files = await this.read();
       const before = { projects: files.projects.toString(), projid: files.projid.toString() };
       const result = await work(files);
-      try {
-        await replaceIfChanged(projidFile, before.projid, files.projid.toString());
-        await replaceIfChanged(projectsFile, before.projects, files.projects.toString());
-      } catch (error) {
-        // The project itself is as it should be; that the operator's tools do not know its name must not fail it.
-        log.warn('The files of projects cannot be written; see register-projects', { err: error });
-      }
+      if (lock !== null) await this.#write(files, before, insists);
       return result;
-    });
+    } finally {
+      if (lock !== null) await calls.close(lock);
+    }
   }
+
+  async #write(
+    { projects, projid }: ProjectFiles,
+    before: { readonly projects: string; readonly projid: string },
+    insists: boolean,
+  ): Promise<void> {
+    const { projectsFile, projidFile } = this.location;
+    try {
+      await replaceIfChanged(projidFile, before.projid, projid.toString());
+      await replaceIfChanged(projectsFile, before.projects, projects.toString());
+    } catch (error) {
+      if (insists) throw error;
+      log.warn('The files of projects cannot be written; see register-projects', { err: error });
+    }
+  }
+
+  async #lock(insists: boolean): Promise<number | null> {
+    const { lockFilePath } = this.location;
+    // Whoever holds it for ever makes one request wait, not each.
+    const patienceMs = insists || !this.#wasHeld ? PATIENCE_MS : 0;
+    let reason = `held by another process for ${PATIENCE_MS / 1000} s`;
+    try {
+      const lock = await lockSharedFile(lockFilePath, patienceMs);
+      this.#wasHeld = lock === null;
+      if (lock !== null) return lock;
+    } catch (error) {
+      if (!isErrno(error) && !isStorageError(error)) throw error;
+      reason = error.message;
+    }
+    if (insists) throw unlockable(lockFilePath, reason);
+    log.warn('Projects are not listed: their files cannot be locked; see lock-file-path', {
+      path: lockFilePath,
+      reason,
+    });
+    return null;
+  }
+}
+
+function unlockable(path: string, reason: string): StorageError {
+  return new StorageError('UNAVAILABLE', `${path} cannot be locked: ${reason}`, {
+    subject: 'volume',
+  });
 }
 
 /**

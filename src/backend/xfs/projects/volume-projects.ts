@@ -1,17 +1,23 @@
-import type { VolumeSettings } from '../../contract/backend.js';
-import type { ProjectLimits, ProjectStatus } from '../../contract/volume-agent.js';
-import { Beneath } from '../../../native/beneath.js';
+import { StorageError } from '../../../errors/storage-error.js';
+import { loggerFor } from '../../../observability/logger.js';
 import { calls } from '../../../native/calls.js';
 import { Errno, SystemError } from '../../../native/errno.js';
-import { mountOf } from '../../../native/mounts.js';
+import type { VolumeSettings } from '../../contract/backend.js';
+import type { ProjectLimits, ProjectStatus } from '../../contract/volume-agent.js';
 import type { XfsOptions } from '../xfs.options.js';
-import { Turns, withLockedDirectory } from './exclusive.js';
-import { ProjectDirectory, withProjectDirectory } from './project-directory.js';
+import { recordedProject, recordLimit, recordProject } from './directory-record.js';
+import type { HostLock } from './exclusive.js';
+import { assertLockable, filesystemLock } from './filesystem-lock.js';
+import { withProjectDirectory, type ProjectDirectory } from './project-directory.js';
 import { ProjectIds } from './project-ids.js';
 import { applyLimits, assertLimits, statusOf } from './project-limits.js';
 import { projectName } from './project-name.js';
 import { ProjectRegistry, register, unregister, type ProjectFiles } from './project-registry.js';
 import { assertProjectQuota } from './quota-check.js';
+
+const log = loggerFor('xfs');
+const MAX_COLLISIONS = 8;
+const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInodes: null } as const;
 
 /**
  * The projects of one volume, by system calls of a privileged process. A directory's own attributes say which
@@ -20,16 +26,18 @@ import { assertProjectQuota } from './quota-check.js';
 export class VolumeProjects {
   readonly #ids: ProjectIds;
   readonly #registry: ProjectRegistry;
-  readonly #turns = new Turns();
+  readonly #lock: HostLock;
 
   constructor(private readonly settings: VolumeSettings<XfsOptions>) {
     this.#ids = new ProjectIds(settings.options);
     this.#registry = new ProjectRegistry(settings.options);
+    this.#lock = filesystemLock(settings.path);
   }
 
   /** @throws StorageError UNAVAILABLE */
-  check(): Promise<void> {
-    return assertProjectQuota(this.settings.name, this.settings.path);
+  async check(): Promise<void> {
+    await assertProjectQuota(this.settings.name, this.settings.path);
+    await assertLockable(this.settings.path);
   }
 
   /** Rejects with ENOTEMPTY for a directory that holds something and is no project: that would stay uncharged. */
@@ -37,51 +45,84 @@ export class VolumeProjects {
     assertLimits(limits);
     return this.exclusively((files) =>
       this.within(path, async (directory) => {
-        const projectId = directory.projectId ?? (await this.make(directory, limits, files));
-        if (directory.projectId !== null) await applyLimits(directory.fd, projectId, limits);
+        const { fd } = directory;
+        const present = await this.ownProject(directory, path);
+        const projectId = present ?? (await this.make(directory, limits, files));
+        if (present !== null) {
+          await recordProject(fd, present);
+          await applyLimits(fd, present, limits);
+        }
         if (files) this.list(files, projectId, path);
-        return await statusOf(directory.fd, projectId);
+        return await statusOf(fd, projectId);
       }),
     );
   }
 
   describe(path: Buffer): Promise<ProjectStatus | null> {
-    return this.within(path, async ({ fd, projectId }) =>
-      projectId === null ? null : await statusOf(fd, projectId),
-    );
+    return this.within(path, async (directory) => {
+      const projectId = await this.ownProject(directory, path);
+      return projectId === null ? null : await statusOf(directory.fd, projectId);
+    });
   }
 
   limit(path: Buffer, limits: ProjectLimits): Promise<ProjectStatus> {
     assertLimits(limits);
-    return this.within(path, async ({ fd, projectId }) => {
-      if (projectId === null) throw new SystemError(Errno.ENODATA, 'quotactl');
-      await applyLimits(fd, projectId, limits);
-      return await statusOf(fd, projectId);
-    });
+    return this.#lock.run(() =>
+      this.within(path, async (directory) => {
+        const projectId = await this.ownProject(directory, path);
+        if (projectId === null) throw new SystemError(Errno.ENODATA, 'quotactl');
+        await applyLimits(directory.fd, projectId, limits);
+        return await statusOf(directory.fd, projectId);
+      }),
+    );
   }
 
+  /** A directory with the id of somebody else's project is left as it is: it is about to be removed. */
   release(path: Buffer): Promise<void> {
-    return this.within(path, async (directory) => {
-      const { fd, projectId } = directory;
-      if (projectId === null) return;
-      if (!(await directory.isEmpty())) throw new SystemError(Errno.ENOTEMPTY, 'quotactl');
-      await calls.setProjectLimits(fd, projectId, UNLIMITED);
-      await this.registering(async (files) => {
+    return this.exclusively((files) =>
+      this.within(path, async (directory) => {
+        const { fd, projectId } = directory;
+        if (projectId === null) return;
+        if (!(await directory.isEmpty())) throw new SystemError(Errno.ENOTEMPTY, 'quotactl');
+        if (!(await this.isOwn(directory, projectId, path))) {
+          log.warn('A directory is given up that carries the project of another one', {
+            volume: this.settings.name,
+            path: path.toString('latin1'),
+            project: projectId,
+          });
+          return;
+        }
+        await calls.setProjectLimits(fd, projectId, UNLIMITED);
+        await recordLimit(fd, null);
         if (files) unregister(files, projectId, this.settings.path);
-      });
-    });
+      }),
+    );
   }
 
   /**
-   * Gives the directory a new id, whatever it holds and whatever it had: for repairs, which give the id to what is below
-   * afterwards.
+   * Gives the directory a new id, whatever it holds: for repairs, which give the id to what is below afterwards. `null`,
+   * and nothing is done, when it does not carry `seen` any more: somebody has made it a project meanwhile.
    */
-  renew(path: Buffer, limits: ProjectLimits): Promise<number> {
+  renew(path: Buffer, seen: number, limits: ProjectLimits): Promise<number | null> {
     return this.exclusively((files) =>
       this.within(path, async (directory) => {
+        if (directory.attributes.projectId !== seen) return null;
         const projectId = await this.giveId(directory, limits, files);
         if (files) this.list(files, projectId, path);
         return projectId;
+      }),
+    );
+  }
+
+  /** Makes `projectId`, which it carries or carried, the directory's own: for repairs. False when it does not carry `seen` any more. */
+  restore(path: Buffer, seen: number, projectId: number): Promise<boolean> {
+    return this.#lock.run(() =>
+      this.within(path, async ({ fd, attributes }) => {
+        if (attributes.projectId !== seen) return false;
+        await recordProject(fd, projectId);
+        if (seen !== projectId) await calls.setProject(fd, attributes, projectId, true);
+        await calls.fsync(fd);
+        return true;
       }),
     );
   }
@@ -91,9 +132,17 @@ export class VolumeProjects {
     return this.settings.options.registerProjects ? await this.#registry.read() : null;
   }
 
-  /** Runs `work` on the files that list projects, while no project of the filesystem is made; on `null` without registration. */
+  /**
+   * Runs `work` on the files that list projects, while no project of the filesystem is made or changed; on `null` without
+   * registration. What it changes in them is written, or this rejects.
+   */
   maintain<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
-    return this.exclusively(work);
+    return this.#lock.run(() => this.registering(work, true));
+  }
+
+  /** Runs `work` while no project of the filesystem is made or changed. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    return this.#lock.run(work);
   }
 
   private async make(
@@ -106,49 +155,101 @@ export class VolumeProjects {
   }
 
   /**
-   * The limit comes first, so that there is no moment at which the project has none. Other volumes of the
-   * filesystem may have locks of their own, seen from another container: an id that more than this directory
-   * carries right after was taken twice, and is given back.
+   * Other hosts or containers may have locks of their own: an id that more than this directory carries right after
+   * was taken twice, and is given back. Only then is it limited, or the limit of whoever has it would be lost; nothing
+   * is in the directory yet. The record comes first, since an id of ours without one is nobody's.
+   *
+   * @throws StorageError UNAVAILABLE when each id is taken by somebody else; the directory is then as it was
    */
   private async giveId(
-    { fd, attributes }: ProjectDirectory,
+    directory: ProjectDirectory,
     limits: ProjectLimits,
     files: ProjectFiles | null,
   ): Promise<number> {
+    const { fd, attributes } = directory;
     const listed = files ? [...files.projid.projectIds, ...files.projects.projectIds] : [];
-    for (let attempt = 1; ; attempt++) {
-      const projectId = await this.#ids.next(fd, listed);
-      await applyLimits(fd, projectId, limits);
-      try {
+    const recorded = await recordedProject(fd);
+    try {
+      for (let attempt = 1; attempt <= MAX_COLLISIONS; attempt++) {
+        const projectId = await this.#ids.next(fd, listed);
+        await recordProject(fd, projectId);
         await calls.setProject(fd, attributes, projectId, true);
-        await calls.fsync(fd);
-      } catch (error) {
-        await calls.setProjectLimits(fd, projectId, UNLIMITED);
-        throw error;
+        if ((await statusOf(fd, projectId)).usedInodes <= 1) {
+          await this.limitNew(fd, projectId, limits);
+          return projectId;
+        }
+        this.#ids.skip();
       }
-      const { usedInodes } = await statusOf(fd, projectId);
-      if (usedInodes <= 1 || attempt === MAX_COLLISIONS) return projectId;
-      this.#ids.skip();
+      throw this.takenByOthers();
+    } catch (error) {
+      await takeBack(directory, recorded);
+      throw error;
     }
   }
 
-  private list(files: ProjectFiles, projectId: number, path: Buffer): void {
-    const relative = path.toString('latin1');
-    const mountPath = Buffer.from(this.settings.path).toString('latin1');
-    const { name } = this.settings;
-    register(files, projectId, `${mountPath}/${relative}`, projectName(relative), name);
+  private async limitNew(fd: number, projectId: number, limits: ProjectLimits): Promise<void> {
+    try {
+      await applyLimits(fd, projectId, limits);
+      await calls.fsync(fd);
+    } catch (error) {
+      await calls.setProjectLimits(fd, projectId, UNLIMITED);
+      throw error;
+    }
   }
 
-  /** One at a time: in this process in order, among processes by the lock of the mount point, which needs no file. */
-  private exclusively<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
-    return this.#turns.take(async () =>
-      withLockedDirectory(await mountPointOf(this.settings.path), () => this.registering(work)),
+  /** The project that the directory is; `null` when it is none. @throws StorageError UNSUPPORTED for one that is not its own */
+  private async ownProject(directory: ProjectDirectory, path: Buffer): Promise<number | null> {
+    const { projectId } = directory;
+    if (projectId === null || (await this.isOwn(directory, projectId, path))) return projectId;
+    throw new StorageError(
+      'UNSUPPORTED',
+      `this directory carries project ${projectId}, which was not made for it: have the operator run "storage-proxy quota check --fix"`,
+      { subject: 'quota-scope', volume: this.settings.name },
     );
   }
 
-  private registering<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
+  /**
+   * Whether the project was made for the directory: by us, which is recorded; by the original, which is listed; or by
+   * the operator, with an id that nobody else is listed with and that we do not give.
+   */
+  private async isOwn({ fd }: ProjectDirectory, projectId: number, path: Buffer): Promise<boolean> {
+    const recorded = await recordedProject(fd);
+    if (recorded !== null) return recorded === projectId;
+    const { projectIdMin, projectIdMax } = this.settings.options;
+    const lines = (await this.listed())?.projects.lines ?? [];
+    const holders = lines.filter((line) => line.projectId === projectId);
+    if (holders.length > 0) return holders.some((line) => line.directory === this.fullPath(path));
+    return projectId < projectIdMin || projectId > projectIdMax;
+  }
+
+  private takenByOthers(): StorageError {
+    return new StorageError(
+      'UNAVAILABLE',
+      `${MAX_COLLISIONS} project ids in a row were taken by somebody else at the same moment: let proxies that see the filesystem from different hosts or containers have ranges of their own (project-id-min, project-id-max)`,
+      { subject: 'volume', volume: this.settings.name },
+    );
+  }
+
+  private list(files: ProjectFiles, projectId: number, path: Buffer): void {
+    const name = projectName(path.toString('latin1'));
+    register(files, projectId, this.fullPath(path), name, this.settings.name);
+  }
+
+  /** As the files have it: bytes as latin1. */
+  private fullPath(path: Buffer): string {
+    return `${Buffer.from(this.settings.path).toString('latin1')}/${path.toString('latin1')}`;
+  }
+
+  private exclusively<T>(work: (files: ProjectFiles | null) => Promise<T>): Promise<T> {
+    return this.#lock.run(() => this.registering(work, false));
+  }
+
+  private registering<T>(
+    work: (files: ProjectFiles | null) => Promise<T>,
+    insists: boolean,
+  ): Promise<T> {
     if (!this.settings.options.registerProjects) return work(null);
-    return this.#registry.update(work);
+    return this.#registry.update(work, { insists });
   }
 
   private within<T>(path: Buffer, work: (directory: ProjectDirectory) => Promise<T>): Promise<T> {
@@ -156,11 +257,15 @@ export class VolumeProjects {
   }
 }
 
-/** Several volumes of a configuration may be on one filesystem, which has one set of ids. */
-async function mountPointOf(path: string): Promise<string> {
-  using root = await Beneath.open(path);
-  return mountOf((await root.stat()).dev)?.mountPoint ?? path;
+/** As far as possible: what led here is what matters, and the next attempt, or a check, starts from what is there. */
+async function takeBack(
+  { fd, attributes }: ProjectDirectory,
+  recorded: number | null,
+): Promise<void> {
+  try {
+    await calls.setProject(fd, attributes, attributes.projectId, attributes.inheritsProject);
+    await recordProject(fd, recorded);
+  } catch (error) {
+    log.warn('A directory keeps the id of a project that could not be made', { err: error });
+  }
 }
-
-const MAX_COLLISIONS = 8;
-const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInodes: null } as const;
