@@ -100,8 +100,8 @@ describe.each<DaemonName>(['mds.m', 'osd.0'])('while %s does not answer', (daemo
         await until('the sick volume to show', async () => !(await isHealthy()));
         return statuses;
       })();
-      const answered = await useOther(attempts);
-      expect(answered).toBeGreaterThan(5);
+      // Three deadlines have passed meanwhile, and each of these would have waited for one.
+      expect(await useOther(attempts)).toBeGreaterThan(3);
       for (const status of await attempts) expect(status).toBe(503);
     });
     await until('the volume to be well', isHealthy);
@@ -118,9 +118,8 @@ describe.each<DaemonName>(['mds.m', 'osd.0'])('while %s does not answer', (daemo
       () => 0,
     );
     patch.write(content.subarray(0, 2 * MIB));
-    await until('bytes on disk', async () =>
-      fs.readdirSync(at('.upload')).some((name) => fs.statSync(at('.upload', name)).size > 0),
-    );
+    const staging = fs.readdirSync(at('.upload')).find((name) => /^[0-9a-f]{32}$/.test(name))!;
+    await until('bytes on disk', async () => fs.statSync(at('.upload', staging)).size > 0);
     await withStopped(daemon, async () => {
       patch.end(content.subarray(2 * MIB));
       await useOther(sleep(3_000));

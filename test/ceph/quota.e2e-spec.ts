@@ -80,13 +80,15 @@ describe('quotas of CephFS', () => {
       json: {
         error_code: expect.stringMatching(/^vfolder_/) as unknown,
         data: {
-          used_bytes: 0,
           limit_bytes: 10 * MIB,
           requested_bytes: 6 * MIB,
           reserved_bytes: 6 * MIB,
+          lag_seconds: 10,
         },
       },
     });
+    // Of the records of uploads, which do not keep out what fits exactly.
+    expect((json['data'] as { used_bytes: number }).used_bytes).toBeLessThan(1_000);
     expect((await tokenFor(folder, 'c', 4 * MIB)).status).toBe(200);
   });
 

@@ -12,13 +12,15 @@ export const packages = [
   'ceph-mon',
   'ceph-osd',
   'attr',
+  'iproute2',
 ];
 
 const INSIDE = fileURLToPath(new URL('./ceph/run-inside.mjs', import.meta.url));
 
 /**
  * Runs the suite beside a Ceph cluster of its own, whose filesystem is mounted twice. All of it happens in a mount
- * namespace and ends with this process, however that ends: no mount and no daemon stays.
+ * and a network namespace, where every port is free, and ends with this process, however that ends: no mount and no
+ * daemon stays.
  *
  * @param {readonly string[]} jestArguments
  */
@@ -27,7 +29,8 @@ export async function run(jestArguments) {
     console.error('The ceph suite mounts filesystems, for which it must run as root.');
     return 1;
   }
-  const command = ['--pdeathsig', 'KILL', 'unshare', '--mount', '--propagation', 'private'];
+  const namespaces = ['unshare', '--mount', '--propagation', 'private', '--net'];
+  const command = ['--pdeathsig', 'KILL', ...namespaces];
   const child = spawn('setpriv', [...command, process.execPath, INSIDE, ...jestArguments], {
     cwd: repository,
     stdio: 'inherit',

@@ -1,17 +1,19 @@
 import fc from 'fast-check';
 import { judge, type Claim } from './admission-rule.js';
 
+/** Unless told otherwise, what is staged is counted. */
 const claim = (session: string, declaredBytes: number, more: Partial<Claim> = {}): Claim => ({
   session,
   declaredBytes,
   madeAtNs: 0n,
   state: 'running',
   stagedBytes: 0,
+  countedBytes: more.stagedBytes ?? 0,
   ...more,
 });
 
 describe('judge', () => {
-  const usage = { usedBytes: 40, limitBytes: 100 };
+  const usage = { usedBytes: 40, limitBytes: 100, lagMs: 0 };
 
   it.each<[string, Claim[], ReturnType<typeof judge>]>([
     ['what fits exactly', [claim('me', 60)], 'admitted'],
@@ -38,6 +40,23 @@ describe('judge', () => {
     ['an upload that is gone', [claim('a', 60)], 'admitted'],
   ])('judges %s', (_what, claims, verdict) => {
     expect(judge('me', claims, usage)).toBe(verdict);
+  });
+
+  it.each<[string, Claim[], ReturnType<typeof judge>]>([
+    [
+      'what fits only if all that has come is counted',
+      [claim('a', 40, { stagedBytes: 20, countedBytes: 0 }), claim('me', 40)],
+      'doubtful',
+    ],
+    [
+      'what fits beside what is counted for certain',
+      [claim('a', 40, { stagedBytes: 30, countedBytes: 20 }), claim('me', 40)],
+      'admitted',
+    ],
+    ['what fits once others have deleted', [claim('me', 61)], 'doubtful'],
+    ['what no deletion makes room for', [claim('a', 50), claim('me', 51)], 'refused'],
+  ])('judges %s, where the usage lags behind', (_what, claims, verdict) => {
+    expect(judge('me', claims, { ...usage, lagMs: 10_000 })).toBe(verdict);
   });
 
   /**
@@ -68,7 +87,7 @@ describe('judge', () => {
         claims.set(index, claim(session, upload.bytes, { madeAtNs: upload.clock }));
         return;
       }
-      const usage = { usedBytes: 0, limitBytes: run.limitBytes };
+      const usage = { usedBytes: 0, limitBytes: run.limitBytes, lagMs: 0 };
       verdicts[index] = judge(session, [...claims.values()], usage);
       if (verdicts[index] === 'refused') claims.delete(index);
     };

@@ -8,10 +8,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import type { QuotaStatus } from '../../backend/contract/quota-model.js';
+import { StorageError } from '../../errors/storage-error.js';
+import { Beneath } from '../../native/beneath.js';
+import { Errno, SystemError } from '../../native/errno.js';
 import { PlainQuota } from '../testing/domain-rig.js';
 import { SETTINGS, UNSCOPED, UploadRig } from '../uploads/testing/upload-rig.js';
+import { NoUploadLeases } from '../uploads/upload-leases.js';
 import { QuotaAdmission } from './quota-admission.js';
 
 /** A quota that the spec sets. */
@@ -130,6 +134,14 @@ describe('admission of uploads', () => {
     later.mockRestore();
   });
 
+  it('releases what other proxies cannot be told of', async () => {
+    const away = new StorageError('UNAVAILABLE', 'Valkey does not answer');
+    jest.spyOn(NoUploadLeases.prototype, 'announce').mockRejectedValueOnce(away);
+    await expect(rig.begin('a', 60)).rejects.toBe(away);
+    expect(rig.names('.upload')).toEqual([]);
+    expect(reservations()).toEqual([]);
+  });
+
   it('collects reservations that nobody looks at', async () => {
     await rig.begin('a', 60);
     const kept = await rig.begin('b', 10);
@@ -156,6 +168,32 @@ describe('admission of uploads', () => {
     expect(reservations()).toEqual([]);
   });
 
+  it('goes on beside a folder that cannot be looked into, for whose uploads it keeps the room', async () => {
+    const { session } = await rig.begin('a', 60);
+    // oxlint-disable-next-line typescript/unbound-method -- called on what it was called on
+    const { lstat } = Beneath.prototype;
+    const looking = jest.spyOn(Beneath.prototype, 'lstat').mockImplementation(function (
+      this: Beneath,
+      path,
+    ) {
+      if (path.includes(session)) throw new SystemError(Errno.EACCES, 'statx');
+      return lstat.call(this, path);
+    });
+    await rig.begin('b', 40);
+    await expect(rig.begin('c', 1)).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    looking.mockRestore();
+    expect(reservations()).toHaveLength(2);
+  });
+
+  it('collects the other roots when one of them fails', async () => {
+    const { session } = await rig.begin('b', 10);
+    rmSync(join(rig.path, '.upload', session));
+    // Listed first, and no directory.
+    writeFileSync(join(rig.volumePath, '.storage-proxy/reservations/a'), '');
+    await new QuotaAdmission(SETTINGS).collect(rig.volume);
+    expect(readdirSync(join(rig.volumePath, '.storage-proxy/reservations'))).toEqual(['a']);
+  });
+
   it('takes a tenant’s directory in place of the uploads for no upload', async () => {
     await rig.begin('a', 60);
     rmSync(join(rig.path, '.upload'), { recursive: true });
@@ -173,13 +211,69 @@ describe('where the usage lags behind', () => {
 
   it('counts an upload that has just ended until the usage must have it', async () => {
     quota.usageLagMs = 500;
-    await rig.send(await rig.begin('a', 60), Buffer.alloc(60));
+    quota.status = { usedBytes: 0, limitBytes: 100_000 };
+    await rig.send(await rig.begin('a', 60_000), Buffer.alloc(60_000));
     expect(reservations()).toHaveLength(1);
     // The usage does not have it yet: in doubt until it cannot be late any more.
-    const second = rig.begin('b', 60);
-    quota.status = { usedBytes: 60, limitBytes: 100 };
+    const second = rig.begin('b', 60_000);
+    quota.status = { usedBytes: 60_000, limitBytes: 100_000 };
     await expect(second).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
-    await rig.begin('c', 40);
+    await rig.begin('c', 40_000);
+  });
+
+  it('does not take what has just come for counted', async () => {
+    quota.usageLagMs = 2_000;
+    quota.status = { usedBytes: 0, limitBytes: 100_000 };
+    const first = await rig.begin('a', 80_000);
+    await rig.send(first, Buffer.alloc(40_000));
+    // The usage has nothing of it yet: by it 60 000 would fit beside the 40 000 that are still to come.
+    const asked = quota.asked.length;
+    const second = rig.begin('b', 60_000);
+    second.catch(() => undefined);
+    while (quota.asked.length < asked + 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    quota.status = { usedBytes: 40_000, limitBytes: 100_000 };
+    await expect(second).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+  });
+
+  it('counts an upload that has ended by what it saw of it, not by the clocks of hosts', async () => {
+    await rig.send(await rig.begin('a', 60), Buffer.alloc(60));
+    // It was another host, whose clock is two minutes behind.
+    const late = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 120_000);
+    await rig.begin('b', 40);
+    late.mockRestore();
+    expect(reservations()).toHaveLength(2);
+  });
+
+  it('waits for the usage to follow a deletion rather than refusing', async () => {
+    quota.status = { usedBytes: 100_000_100, limitBytes: 100_000_000 };
+    const asked = rig.begin('a', 1_000_000);
+    while (quota.asked.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+    quota.status = { usedBytes: 0, limitBytes: 100_000_000 };
+    await asked;
+    expect(reservations()).toHaveLength(1);
+  });
+
+  it('refuses at once what can never fit, and says how old its figures may be', async () => {
+    quota.status = { usedBytes: 10, limitBytes: 1_000_000 };
+    await expect(rig.begin('a', 1_100_000)).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      details: { data: { used_bytes: 10, lag_seconds: 60 } },
+    });
+  });
+
+  it('does not count the records of running uploads against the tenant', async () => {
+    await rig.begin('a', 30);
+    quota.status = { usedBytes: 54, limitBytes: 100 };
+    await rig.begin('b', 70);
+    expect(reservations()).toHaveLength(2);
+  });
+
+  it('leaves no bytes of a finished upload but its file', async () => {
+    const { session } = await rig.begin('a', 5).then(async (request) => {
+      await rig.send(request, Buffer.from('hello'));
+      return request;
+    });
+    expect(lstatSync(join(rig.path, '.upload', `${session}.done`)).size).toBe(0);
   });
 
   it('admits at once what fits even if everything were counted twice', async () => {
@@ -222,6 +316,29 @@ describe('while an upload is received', () => {
     expect(offset % chunk.length).toBe(0);
     quota.status = { usedBytes: 0, limitBytes: 10 * size };
     expect(await rig.send(request, Buffer.alloc(size - offset))).toBe(size);
+  });
+
+  it('does not wait on behalf of a client that has gone', async () => {
+    quota.usageLagMs = 3_600_000;
+    const request = await rig.begin('a', size);
+    quota.status = { usedBytes: 10 * size, limitBytes: 10 * size };
+    const upload = await rig.uploads.open(request);
+    const body = new PassThrough();
+    const asked = quota.asked.length;
+    const receiving = upload.receive(body);
+    receiving.catch(() => undefined);
+    body.write(chunk);
+    while (quota.asked.length === asked) await new Promise((resolve) => setTimeout(resolve, 20));
+    body.destroy();
+    await expect(receiving).rejects.toMatchObject({ code: 'QUOTA_EXCEEDED' });
+    await upload.close();
+    expect(await rig.offset(request)).toBeGreaterThan(0);
+  });
+
+  it('does not refuse what is there whole', async () => {
+    const request = await rig.begin('a', chunk.length);
+    quota.status = { usedBytes: 20 * size, limitBytes: 10 * size };
+    expect(await rig.send(request, chunk)).toBe(chunk.length);
   });
 
   it('waits for the usage to follow a deletion rather than refusing', async () => {

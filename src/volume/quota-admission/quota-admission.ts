@@ -6,16 +6,20 @@ import { Errno } from '../../native/errno.js';
 import { loggerFor } from '../../observability/logger.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
+import { RECORD_BYTES } from '../uploads/offset-record.js';
 import type { Volume } from '../volume.js';
 import { judge, outstandingBytes, type Usage, type Verdict } from './admission-rule.js';
 import { quotaRootOf, type QuotaRoot } from './quota-root.js';
 import { QuotaWatch } from './quota-watch.js';
 import { Reservations, type ReservationAges } from './reservations.js';
+import { Sightings } from './sightings.js';
 
 /** How long claims made at the same time may take to be given up. */
 const SETTLE_MS = 2_000;
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
+/** For the records of about a thousand running uploads. */
+const RECORDS_SLACK_BYTES = 64 * 1024;
 
 const log = loggerFor('uploads');
 
@@ -27,24 +31,39 @@ export interface AdmissionRequest {
   readonly sizeBytes: number;
 }
 
+/** Why an upload does not fit by itself. */
+export interface Shortage {
+  readonly refusal: StorageError;
+  /** Whether the usage may be behind a deletion. */
+  readonly mayPass: boolean;
+}
+
 /**
  * Refuses uploads that would go beyond a quota before a byte of them is sent. What running uploads have still to
  * bring counts as used; see {@link Reservations}. Where the backend enforces no limit on the id, everything is admitted.
  *
- * Refusals are StorageErrors QUOTA_EXCEEDED with `data: { used_bytes, limit_bytes, requested_bytes, reserved_bytes }`.
+ * Refusals are StorageErrors QUOTA_EXCEEDED with `data: { used_bytes, limit_bytes, requested_bytes, reserved_bytes }`,
+ * and `lag_seconds` where the usage may be so far behind.
  */
 @Injectable()
 export class QuotaAdmission {
+  readonly #sightings = new Sightings();
+
   constructor(@Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings) {}
 
-  /** Refuses what does not even fit alone. Reserves nothing. The caller holds a slot of the volume. */
-  async assertFits(volume: Volume, id: VFolderId, sizeBytes: number): Promise<void> {
+  /** What does not even fit alone, or `null`. Reserves nothing. The caller holds a slot of the volume. */
+  async shortage(volume: Volume, id: VFolderId, sizeBytes: number): Promise<Shortage | null> {
     const root = sizeBytes === 0 ? null : quotaRootOf(volume, id);
-    if (root === null) return;
+    if (root === null) return null;
     const usage = await usageOf(root);
-    if (usage && usage.usedBytes + sizeBytes > usage.limitBytes) {
-      throw quotaExceeded(volume, id, usage, sizeBytes, 0);
-    }
+    if (usage === null) return null;
+    // Whether it is records of uploads that are in the way is found out when room is reserved.
+    const slackBytes = usage.lagMs > 0 ? RECORDS_SLACK_BYTES : 0;
+    if (usage.usedBytes + sizeBytes <= usage.limitBytes + slackBytes) return null;
+    return {
+      refusal: quotaExceeded(volume, id, usage, sizeBytes, 0),
+      mayPass: usage.lagMs > 0 && sizeBytes <= usage.limitBytes,
+    };
   }
 
   /**
@@ -62,7 +81,7 @@ export class QuotaAdmission {
         if (usage === null) return { verdict: 'admitted' };
         if (isFirst) await reservations.add(mount, id, session, sizeBytes);
         const claims = await reservations.claims(mount, this.ages(root));
-        const verdict = judge(session, claims, usage);
+        const verdict = judge(session, claims, withoutRecords(usage, claims.length));
         return { verdict, usage, reservedBytes: outstandingBytes(session, claims) };
       });
     const outcome = await this.settle(root, attempt);
@@ -104,18 +123,30 @@ export class QuotaAdmission {
     });
   }
 
-  /** Removes reservations of uploads that have gone, all over the volume. */
+  /** Removes reservations of uploads that have gone, all over the volume. One root that fails leaves the others theirs. */
   async collect(volume: Volume): Promise<void> {
     const { enforcesScopes, enforcesVFolders, usageLagMs } = volume.strategies.quota;
     if (!enforcesScopes && !enforcesVFolders) return;
     for (const name of await Reservations.rootNames(volume)) {
-      const reservations = new Reservations(volume, name);
-      await volume.io(async () => {
-        using mount: Beneath = await volume.openRoot();
-        await reservations.claims(mount, this.ages({ usageLagMs }));
-        await reservations.removeIfEmpty(mount);
-      });
+      try {
+        await this.collectRoot(volume, name, usageLagMs);
+      } catch (error) {
+        log.warn('Reservations could not be collected', {
+          volume: volume.name,
+          root: name,
+          err: error,
+        });
+      }
     }
+  }
+
+  private async collectRoot(volume: Volume, name: string, usageLagMs: number): Promise<void> {
+    const reservations = new Reservations(volume, name);
+    await volume.io(async () => {
+      using mount: Beneath = await volume.openRoot();
+      await reservations.claims(mount, this.ages({ usageLagMs }));
+      await reservations.removeIfEmpty(mount);
+    });
   }
 
   /** Looks again while in doubt. */
@@ -123,7 +154,8 @@ export class QuotaAdmission {
     { usageLagMs }: QuotaRoot,
     attempt: (isFirst: boolean) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const deadline = Date.now() + Math.max(SETTLE_MS, usageLagMs);
+    // What the first look has seen is certain to be counted at the last.
+    const deadline = Date.now() + Math.max(SETTLE_MS, usageLagMs + LONGEST_PAUSE_MS);
     let outcome = await attempt(true);
     let pauseMs = FIRST_PAUSE_MS;
     while (outcome.verdict === 'doubtful' && Date.now() < deadline) {
@@ -135,7 +167,8 @@ export class QuotaAdmission {
   }
 
   private ages({ usageLagMs }: Pick<QuotaRoot, 'usageLagMs'>): ReservationAges {
-    return { usageLagMs, tokenLifetimeMs: this.settings.tokenLifetimeMs };
+    const { tokenLifetimeMs } = this.settings;
+    return { usageLagMs, tokenLifetimeMs, sightings: this.#sightings };
   }
 }
 
@@ -146,13 +179,23 @@ type Outcome =
 /** `null` where no limit is set. */
 async function usageOf(root: QuotaRoot): Promise<Usage | null> {
   const { usedBytes, limitBytes } = await root.describe();
-  return limitBytes === null ? null : { usedBytes: usedBytes ?? 0, limitBytes };
+  if (limitBytes === null) return null;
+  return { usedBytes: usedBytes ?? 0, limitBytes, lagMs: root.usageLagMs };
+}
+
+/**
+ * The offset records of running uploads are used bytes, but not the tenant's: what fits exactly is not refused for
+ * them. Where usage is in blocks and at once (XFS), it says nothing so exact.
+ */
+function withoutRecords(usage: Usage, uploads: number): Usage {
+  if (usage.lagMs === 0) return usage;
+  return { ...usage, usedBytes: Math.max(0, usage.usedBytes - uploads * RECORD_BYTES) };
 }
 
 function quotaExceeded(
   volume: Volume,
   id: VFolderId,
-  { usedBytes, limitBytes }: Usage,
+  { usedBytes, limitBytes, lagMs }: Usage,
   requestedBytes: number,
   reservedBytes: number,
 ): StorageError {
@@ -170,6 +213,7 @@ function quotaExceeded(
         limit_bytes: limitBytes,
         requested_bytes: requestedBytes,
         reserved_bytes: reservedBytes,
+        ...(lagMs > 0 && { lag_seconds: lagMs / 1000 }),
       },
     },
   );

@@ -8,6 +8,7 @@ import { PRIVATE_MODE, PROXY_DIRECTORY, UPLOAD_DIRECTORY, vfolderPath } from '..
 import type { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import type { Claim } from './admission-rule.js';
+import type { Sightings } from './sightings.js';
 
 const RESERVATIONS = `${PROXY_DIRECTORY}/reservations`;
 const VOLUME_ROOT: TreeLocation = { path: Buffer.from('.') };
@@ -17,12 +18,15 @@ const UP = '../../../';
 const NS_PER_MS = 1_000_000n;
 /** A request that is being served touches its staging file more often than this. */
 const QUIET_MS = 600_000;
+/** Times of files are by the clocks of other hosts, which may be so far from ours. */
+const CLOCKS_MS = 300_000;
 
 export interface ReservationAges {
   /** For how long an upload that has ended may not be counted as used, milliseconds. */
   readonly usageLagMs: number;
   /** Lifetime of the tokens: an upload begun before that is not continued. */
   readonly tokenLifetimeMs: number;
+  readonly sightings: Sightings;
 }
 
 /**
@@ -74,10 +78,14 @@ export class Reservations {
     for (const entry of await list(this.volume, this.#path)) {
       const [, session, bytes] = NAME.exec(entry.name.toString('latin1')) ?? [];
       if (session === undefined) continue;
-      const found = await this.#look(root, entry, ages);
+      const found = await this.#look(root, entry, session, ages);
       const claim = { session, declaredBytes: Number(bytes), madeAtNs: entry.mtimeNs };
-      if (found !== undefined) claims.push({ ...claim, ...found });
-      else await this.remove(root, session, claim.declaredBytes);
+      if (found !== undefined) {
+        claims.push({ ...claim, ...found });
+        continue;
+      }
+      ages.sightings.forget(session);
+      await this.remove(root, session, claim.declaredBytes);
     }
     return claims;
   }
@@ -94,18 +102,26 @@ export class Reservations {
   async #look(
     root: Beneath,
     { target = Buffer.alloc(0), mtimeNs }: Entry,
-    { usageLagMs, tokenLifetimeMs }: ReservationAges,
-  ): Promise<Pick<Claim, 'state' | 'stagedBytes'> | undefined> {
+    session: string,
+    { usageLagMs, tokenLifetimeMs, sightings }: ReservationAges,
+  ): Promise<Pick<Claim, 'state' | 'stagedBytes' | 'countedBytes'> | undefined> {
     const staging = target.subarray(UP.length);
-    const staged = await statIfThere(root, staging);
+    const isOld = ageMs(mtimeNs) > tokenLifetimeMs;
+    const staged = await look(root, staging);
+    if (staged === 'hidden') return isOld ? undefined : UNSEEN;
     if (staged !== undefined) {
-      const isExpired = ageMs(mtimeNs) > tokenLifetimeMs && ageMs(touchedNs(staged)) > QUIET_MS;
-      return isExpired ? undefined : { state: 'running', stagedBytes: staged.size };
+      const quietMs = ageMs(touchedNs(staged));
+      if (isOld && quietMs > QUIET_MS) return undefined;
+      const seenBytes = sightings.countedBytes(session, staged.size, usageLagMs);
+      const countedBytes = quietMs > usageLagMs + CLOCKS_MS ? staged.size : seenBytes;
+      return { state: 'running', stagedBytes: staged.size, countedBytes };
     }
     // Completed, else given up; see `uploads/upload-names.ts`.
-    const done = await statIfThere(root, Buffer.concat([staging, Buffer.from('.done')]));
-    if (done === undefined || ageMs(touchedNs(done)) > usageLagMs) return undefined;
-    return { state: 'ended', stagedBytes: 0 };
+    const done = await look(root, Buffer.concat([staging, Buffer.from('.done')]));
+    if (done === 'hidden') return isOld ? undefined : UNSEEN;
+    if (done === undefined || ageMs(touchedNs(done)) > usageLagMs + CLOCKS_MS) return undefined;
+    if (sightings.hasEndedFor(session, usageLagMs)) return undefined;
+    return { state: 'ended', stagedBytes: 0, countedBytes: 0 };
   }
 
   #entry(session: string, bytes: number): Buffer {
@@ -122,14 +138,21 @@ async function list(volume: Volume, path: Buffer): Promise<readonly Entry[]> {
   }
 }
 
-/** What a tenant has put on the way there makes the claim void, which is to nobody's harm but the tenant's. */
-async function statIfThere(root: Beneath, path: Buffer): Promise<Stat | undefined> {
+/** Of an upload that cannot be looked at: all of it may still come. */
+const UNSEEN = { state: 'running', stagedBytes: 0, countedBytes: 0 } as const;
+
+/**
+ * What a tenant has put on the way there makes the claim void, which is to nobody's harm but the tenant's. `hidden`:
+ * one folder that the proxy may not search, or that is damaged, is no reason to refuse the others of its scope.
+ */
+async function look(root: Beneath, path: Buffer): Promise<Stat | 'hidden' | undefined> {
   try {
     return await root.lstat(path);
   } catch (error) {
     if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR, Errno.EXDEV, Errno.ELOOP, Errno.EINVAL)) {
       return undefined;
     }
+    if (isErrno(error, Errno.EACCES, Errno.EPERM, Errno.EIO, Errno.ESTALE)) return 'hidden';
     throw error;
   }
 }

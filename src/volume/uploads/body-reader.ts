@@ -36,6 +36,7 @@ export class BodyReader {
   #receivedAtTick = 0;
   #graceMs = Infinity;
   readonly #ticker: NodeJS.Timeout;
+  readonly #cutShort = new AbortController();
 
   constructor(
     private readonly body: Readable,
@@ -51,6 +52,11 @@ export class BodyReader {
   /** How the body ended, once `next` has returned `null`. */
   get end(): BodyEnd | undefined {
     return this.#end;
+  }
+
+  /** Aborted when nothing more is to be expected and the body is not complete: its client has gone, or has to go. */
+  get cutShort(): AbortSignal {
+    return this.#cutShort.signal;
   }
 
   /** The next bytes, or `null` when none are left. Not to be called again before it has resolved. */
@@ -104,6 +110,7 @@ export class BodyReader {
     this.#end = end;
     clearInterval(this.#ticker);
     if (end === 'surplus' || end === 'released') this.body.pause();
+    if (end !== 'complete') this.#cutShort.abort();
     this.wake();
   }
 

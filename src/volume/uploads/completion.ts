@@ -39,6 +39,8 @@ export async function putInPlace(
     throw error;
   }
   await directory.syncDirectory();
+  // Otherwise it takes some bytes of a quota until it is swept.
+  await staged.clearRecord().catch(() => undefined);
 }
 
 /** Renames the record rather than making a file, which could fail in a full quota. */

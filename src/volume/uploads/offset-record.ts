@@ -9,13 +9,15 @@ const BOOT_ID = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 
 const OFFSET_DIGITS = 16;
 const RECORD = /^(\d{16}) ([0-9a-f-]{36})\n$/;
-const RECORD_BYTES = OFFSET_DIGITS + 1 + 36 + 1;
+/** Size of a record. */
+export const RECORD_BYTES = OFFSET_DIGITS + 1 + 36 + 1;
 
 /**
  * How many bytes of a staging file are on stable storage for certain, and under which boot it was last
  * written. The file's size cannot tell: after a power failure it may include ranges that never reached the
  * disk and read as zeros, because writeback follows no order. While the boot is the same, the page cache
- * still has what a killed process wrote, so the size can be trusted once the file has been synced.
+ * of a local filesystem still has what a killed process wrote, so its size can be trusted once the file has been synced.
+ * Elsewhere (CephFS, NFS, FUSE) the record alone counts.
  *
  * The record has a fixed width well below a sector and is rewritten in place: rewriting is atomic as far
  * as disks are, and works in a full quota.
@@ -77,7 +79,7 @@ export class OffsetRecord {
     return this.state.offset;
   }
 
-  /** Whether the last writer ran under this boot, so that its unsynced bytes are still in the page cache. */
+  /** Whether the last writer ran under this boot, so that a page cache of this kernel's still has its unsynced bytes. */
   get isOfThisBoot(): boolean {
     return this.state.boot === BOOT_ID;
   }
@@ -87,6 +89,11 @@ export class OffsetRecord {
     const text = `${String(offset).padStart(OFFSET_DIGITS, '0')} ${BOOT_ID}\n`;
     await this.file.write([Buffer.from(text)], 0);
     this.state = { offset, boot: BOOT_ID };
+  }
+
+  /** What the marker of a finished upload says is in its name: it need not take room in a quota. */
+  clear(): Promise<void> {
+    return this.file.truncate(0);
   }
 
   close(): Promise<void> {

@@ -173,7 +173,9 @@ export class OpenUpload {
         position += bytes;
         meter.add(bytes);
         await checkpoint.passed(position);
-        await quota?.passed(this.sizeBytes - position);
+        // What is there whole is not refused for figures that may be old: the filesystem has taken it.
+        if (position < this.sizeBytes)
+          await quota?.passed(this.sizeBytes - position, reader.cutShort);
       }
     } catch (error) {
       await checkpoint.settled();

@@ -3,7 +3,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
 import { isSameInode, type Stat } from '../../native/stat.js';
 import { OffsetRecord } from './offset-record.js';
-import { writesBehind } from './writes-behind.js';
+import { outlivesItsWriter, writesBehind } from './writes-behind.js';
 import { STAGING_MODE, UPLOAD_PATH, type UploadNames } from './upload-names.js';
 
 /**
@@ -72,15 +72,15 @@ export class StagedFile {
   }
 
   /**
-   * Finds out how many bytes the upload really has, and makes them durable: all of them when the writer
-   * died but the machine did not, else those that were recorded here or, in `vouchedBytes`, by another proxy,
-   * which keeps no record here. At most `lengthBytes`.
+   * Finds out how many bytes the upload really has, and makes them durable: all of them when the writer died but
+   * the machine did not, and the filesystem is its own; else those that were recorded here or, in `vouchedBytes`, by
+   * another proxy, which keeps no record here. At most `lengthBytes`.
    */
   async settle(lengthBytes: number, vouchedBytes = 0): Promise<number> {
     const size = Math.min(this.stat.size, lengthBytes);
     if (this.stat.size > lengthBytes) await this.file.truncate(lengthBytes);
     if (size <= this.record.offset) return size;
-    if (this.record.isOfThisBoot && (await this.syncedUpTo(size))) return size;
+    if ((await this.keepsUnsyncedBytes()) && (await this.syncedUpTo(size))) return size;
     const durable = Math.min(size, Math.max(this.record.offset, vouchedBytes));
     await this.rollBack(durable);
     return durable;
@@ -137,6 +137,11 @@ export class StagedFile {
     }
   }
 
+  /** The file is in its place, durably: what is left says so by its name alone. */
+  async clearRecord(): Promise<void> {
+    await this.record.clear();
+  }
+
   /** Removes the upload. The staging file goes last: a marker without one would say that it is finished. */
   async remove(): Promise<void> {
     await removeUpload(this.directory, this.names);
@@ -145,6 +150,10 @@ export class StagedFile {
   /** Gives up the lock. */
   async close(): Promise<void> {
     await closeAll([this.vfolder, this.directory, this.record, this.file], undefined);
+  }
+
+  private async keepsUnsyncedBytes(): Promise<boolean> {
+    return this.record.isOfThisBoot && (await outlivesItsWriter(this.file.fd));
   }
 
   private async syncedUpTo(size: number): Promise<boolean> {

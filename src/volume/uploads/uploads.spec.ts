@@ -15,6 +15,8 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import type { StatsFs } from 'node:fs';
+import fsPromises from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -513,6 +515,20 @@ describe('when things fail', () => {
     expect(text).toMatch(/^0000000000000005 [0-9a-f-]{36}\n$/);
     writeFileSync(record, text.replace(/[0-9a-f]{12}\n$/, '0123456789ab\n'));
     expect(await rig.offset(request)).toBe(5);
+    await rig.send(request, WORLD);
+    expect(rig.read('a').toString()).toBe('hello, world');
+  });
+
+  it('where unsynced bytes go with the client that has them only what was synced counts', async () => {
+    const request = await rig.begin('a', BOTH);
+    await rig.send(request, HELLO);
+    // As an evicted client of CephFS leaves it: the size is there, the bytes are not.
+    appendFileSync(staging(request.session), Buffer.alloc(4));
+    const onCeph = { type: 0x00c36400 } as StatsFs;
+    const asked = jest.spyOn(fsPromises, 'statfs').mockResolvedValue(onCeph);
+    expect(await rig.offset(request)).toBe(5);
+    expect(lstatSync(staging(request.session)).size).toBe(5);
+    asked.mockRestore();
     await rig.send(request, WORLD);
     expect(rig.read('a').toString()).toBe('hello, world');
   });

@@ -32,6 +32,7 @@ const FIRST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 100;
 /** How often a holder is asked to let go while we wait: it may have changed meanwhile. */
 const ASK_EVERY_MS = 1_000;
+const QUOTA_PAUSE_MS = 500;
 
 /**
  * Resumable uploads. Everything that one worker must know of another is in the vfolder's `.upload`
@@ -86,29 +87,45 @@ export class Uploads {
     const session = newSessionId();
     const volume = this.registry.get(ref.volume);
     if (volume.isNoop) return session;
-    await volume.withVFolder('file.upload', ref.id, async (vfolder) => {
-      try {
-        await this.admission.assertFits(volume, ref.id, sizeBytes);
-        await beginUpload(vfolder, namesOf(session), target, sizeBytes);
-      } catch (error) {
-        throw fromSystemError(error, targetDetails(ref, target));
-      }
-    });
-    await this.reserve(volume, ref, session, sizeBytes);
-    await this.leases.announce(session);
+    await this.begin(volume, { ref, session, target, sizeBytes });
+    await this.makeKnown(volume, ref, session, sizeBytes);
     this.sweeper.visit(ref);
     return session;
   }
 
-  private async reserve(
+  /** What the quota has no room for waits without a slot, as long as the usage may be behind a deletion. */
+  private async begin(volume: Volume, request: UploadRequest): Promise<void> {
+    const { ref, session, target, sizeBytes } = request;
+    const deadline = Date.now() + volume.strategies.quota.usageLagMs;
+    for (;;) {
+      const shortage = await volume.withVFolder('file.upload', ref.id, async (vfolder) => {
+        try {
+          const found = await this.admission.shortage(volume, ref.id, sizeBytes);
+          if (!found) await beginUpload(vfolder, namesOf(session), target, sizeBytes);
+          return found;
+        } catch (error) {
+          throw fromSystemError(error, targetDetails(ref, target));
+        }
+      });
+      if (shortage === null) return;
+      if (!shortage.mayPass || Date.now() >= deadline) throw shortage.refusal;
+      await sleep(QUOTA_PAUSE_MS);
+    }
+  }
+
+  /** To other uploads, which have to leave room for it, and to other proxies. Where that fails nothing is left of it. */
+  private async makeKnown(
     volume: Volume,
     ref: VFolderRef,
     session: string,
     sizeBytes: number,
   ): Promise<void> {
+    const request = { volume, id: ref.id, session, sizeBytes };
     try {
-      await this.admission.reserve({ volume, id: ref.id, session, sizeBytes });
+      await this.admission.reserve(request);
+      await this.leases.announce(session);
     } catch (error) {
+      await this.admission.release(request);
       await volume
         .withVFolder('file.upload', ref.id, (vfolder) => cancelUpload(vfolder, namesOf(session)))
         .catch(() => undefined);

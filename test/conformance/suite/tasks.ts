@@ -95,24 +95,25 @@ export function describeTasks(host: BackendHost): void {
   it('lists a directory while many long tasks run', async () => {
     const controller = new AbortController();
     const { signal } = controller;
-    const counting = (async () => {
-      while (!signal.aborted) await trees.usage(tree, { exact: true });
-    })();
-    const crowd = Array.from({ length: 8 }, () => trees.usage(tree, { exact: true }));
-    const start = performance.now();
+    let ended = 0;
+    const crowd = Array.from({ length: 8 }, async () => {
+      await trees.usage(tree, { exact: true, signal });
+      ended++;
+    });
     const listing = await trees.list(tree, Buffer.from('0'), { limit: 10 });
-    const took = performance.now() - start;
+    // Each of the others has the thread for some ten milliseconds at a time, and then it is the listing's turn.
+    const endedBefore = ended;
     controller.abort();
-    await Promise.all([counting, ...crowd]);
+    await Promise.allSettled(crowd);
     expect(listing.entries).toHaveLength(10);
-    // Each of the others has the thread for some ten milliseconds at a time.
-    expect(took).toBeLessThan(2000);
+    expect(endedBefore).toBeLessThan(8);
   });
 
   it('keeps the event loop free', async () => {
+    const some = host.subject.isSlow ? location('tree/0') : tree;
     let ticks = 0;
     const ticking = setInterval(() => ticks++, 1);
-    await trees.copy(tree, location('copied'));
+    await trees.copy(some, location('copied'));
     await trees.remove(location('copied'));
     clearInterval(ticking);
     expect(ticks).toBeGreaterThan(20);

@@ -2,7 +2,6 @@ import { spawn, execFile } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,6 +10,7 @@ const run = promisify(execFile);
 const START_MS = 60_000;
 const STEP_MS = 50;
 const STOP_MS = 5_000;
+const MDS_TICK_SECONDS = 0.25;
 
 /** Capabilities of the daemons' keys; every name is in one keyring, which is there before the monitor is made. */
 const KEYS = {
@@ -22,8 +22,8 @@ const KEYS = {
 };
 
 /**
- * A Ceph of one monitor, manager, OSD and metadata server in memory, with authentication, in a directory and
- * on ports of its own. Its daemons run in the foreground as children of this process, die with it, and are
+ * A Ceph of one monitor, manager, OSD and metadata server in memory, with authentication, in a directory of its own
+ * and on the ports that Ceph has everywhere. Its daemons run in the foreground as children of this process, die with it, and are
  * ended by their process ids.
  */
 export class CephCluster {
@@ -109,8 +109,7 @@ export class CephCluster {
     const { directory } = this;
     for (const name of ['mon', 'mgr', 'osd', 'mds', 'run']) fs.mkdirSync(this.#path(name));
     const fsid = randomUUID();
-    const [v2, v1] = await freePorts(2);
-    const addresses = `[v2:127.0.0.1:${v2},v1:127.0.0.1:${v1}]`;
+    const addresses = '[v2:127.0.0.1:3300,v1:127.0.0.1:6789]';
     fs.writeFileSync(this.configFile, configuration(this, fsid, addresses));
     fs.writeFileSync(this.keyring, keyring(), { mode: 0o600 });
 
@@ -212,6 +211,8 @@ function configuration({ directory, runDirectory, keyring: keys }, fsid, address
     mgr_data: `${directory}/mgr`,
     osd_data: `${directory}/osd`,
     mds_data: `${directory}/mds`,
+    // What one client waits for of another, and how far usage is behind: five seconds of waiting for each test.
+    mds_tick_interval: MDS_TICK_SECONDS,
     ms_bind_ipv6: false,
     public_addr: '127.0.0.1',
     cluster_addr: '127.0.0.1',
@@ -237,17 +238,4 @@ function newKey() {
   key.writeUInt16LE(16, 10);
   randomBytes(16).copy(key, 12);
   return key.toString('base64');
-}
-
-async function freePorts(count) {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = net.createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => server.address().port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -1,6 +1,6 @@
 /**
- * Brings up a cluster, mounts its filesystem, and runs Jest on it. For ceph.rig.mjs, which starts this in a mount
- * namespace; the cluster's files are in memory and go with it.
+ * Brings up a cluster, mounts its filesystem, and runs Jest on it. For ceph.rig.mjs, which starts this in
+ * namespaces of mounts and of networks; the cluster's files are in memory and go with it.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -22,6 +22,7 @@ const MOUNTS = {
 };
 
 const directory = mkdtempSync(join(tmpdir(), 'ceph-rig-'));
+execFileSync('ip', ['link', 'set', 'lo', 'up']);
 execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'ceph-rig', directory]);
 
 let cluster;
