@@ -4,7 +4,7 @@ import path from 'node:path';
 import { sync } from './calls.js';
 import { Errno } from './errno.js';
 import { injectFaults } from './ffi.js';
-import { renameExclusively } from './rename-exclusively.js';
+import { renameExclusively, renameWithoutFlag } from './rename-exclusively.js';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
@@ -75,14 +75,72 @@ describe('renameExclusively without RENAME_NOREPLACE', () => {
   it('lets one of many have the name', async () => {
     const from = Array.from({ length: 20 }, (_, index) => `file-${index}`);
     for (const name of from) fs.writeFileSync(path.join(top, name), name);
-    // By name rather than by turns: the calls of all of them are mixed.
+    // Not by turns: the calls of all of them are mixed.
     injectFaults(undefined);
-    const { renameOverPlaceholder } = await import('./rename-exclusively.js');
-    const attempts = from.map((name) => renameOverPlaceholder(fd, bytes(name), fd, bytes('new')));
+    const attempts = from.map((name) => renameWithoutFlag(fd, bytes(name), fd, bytes('new')));
     const outcomes = await Promise.allSettled(attempts);
     const winner = from.filter((_, index) => outcomes[index]!.status === 'fulfilled');
     expect(winner).toHaveLength(1);
     expect(fs.readFileSync(path.join(top, 'new'), 'utf8')).toBe(winner[0]);
     expect(from.filter((name) => names().includes(name))).toHaveLength(19);
+  });
+
+  it('loses nothing that is renamed to the name meanwhile, as an upload that is completed', async () => {
+    fs.writeFileSync(path.join(top, 'upload'), 'uploaded');
+    let renames = 0;
+    // Before the last call that could still replace something.
+    injectFaults((syscall) => {
+      if (syscall === 'renameat2' && ++renames === 1) return Errno.EINVAL;
+      const isThere = fs.existsSync(path.join(top, 'upload'));
+      if (syscall === 'linkat' && isThere)
+        fs.renameSync(path.join(top, 'upload'), path.join(top, 'new'));
+      return undefined;
+    });
+    await expect(rename('file', 'new')).rejects.toMatchObject({ errno: Errno.EEXIST });
+    expect(fs.readFileSync(path.join(top, 'new'), 'utf8')).toBe('uploaded');
+    expect(fs.readFileSync(path.join(top, 'file'), 'utf8')).toBe('content');
+    expect(names()).toEqual(['directory', 'file', 'link', 'new']);
+  });
+
+  it.each([
+    ['links', 'linkat', Errno.EPERM, 'file'],
+    ['room for another name', 'openat', Errno.EDQUOT, 'file'],
+    ['room for another directory', 'mkdirat', Errno.EDQUOT, 'directory'],
+  ])('does without %s', async (_what, failing, errno, from) => {
+    let renames = 0;
+    injectFaults((syscall) => {
+      if (syscall === 'renameat2') return ++renames === 1 ? Errno.EINVAL : undefined;
+      if (syscall === 'linkat') return Errno.EPERM;
+      return syscall === failing ? errno : undefined;
+    });
+    await rename(from, 'new');
+    expect(names()).toEqual(['directory', 'file', 'link', 'new'].filter((name) => name !== from));
+    renames = 0;
+    await expect(rename('link', 'new')).rejects.toMatchObject({ errno: Errno.EEXIST });
+    expect(names()).toContain('link');
+  });
+
+  it('takes a name for given when the answer to the first request was lost', async () => {
+    let renames = 0;
+    injectFaults((syscall) => {
+      if (syscall === 'renameat2') return ++renames === 1 ? Errno.EINVAL : undefined;
+      if (syscall !== 'linkat') return undefined;
+      const aside = names().find((name) => name.startsWith('.renaming-'))!;
+      fs.linkSync(path.join(top, aside), path.join(top, 'new'));
+      return undefined;
+    });
+    await rename('file', 'new');
+    expect(names()).toEqual(['directory', 'link', 'new']);
+  });
+
+  it('leaves no placeholder that it could not look at', async () => {
+    let renames = 0;
+    let looks = 0;
+    injectFaults((syscall) => {
+      if (syscall === 'renameat2') return ++renames === 1 ? Errno.EINVAL : undefined;
+      return syscall === 'statx' && ++looks === 3 ? Errno.EIO : undefined;
+    });
+    await expect(rename('directory', 'new')).rejects.toMatchObject({ errno: Errno.EIO });
+    expect(names()).toEqual(['directory', 'file', 'link']);
   });
 });

@@ -154,7 +154,7 @@ describe('quotas of CephFS', () => {
     fs.mkdirSync(at(folder.vfid, 'into'));
     for (let index = 0; index < 8; index++) {
       fs.mkdirSync(at(folder.vfid, `from${index}`));
-      fs.writeFileSync(at(folder.vfid, `from${index}/same`), String(index));
+      fs.writeFileSync(at(folder.vfid, `from${index}/same`), Buffer.alloc(MIB, String(index)));
     }
     const moves = Array.from({ length: 8 }, (_, index) =>
       proxy.manager.call('POST', '/folder/file/move', {
@@ -169,6 +169,9 @@ describe('quotas of CephFS', () => {
       fs.existsSync(at(folder.vfid, name)),
     );
     expect(left).toHaveLength(7);
+    expect(fs.readdirSync(at(folder.vfid, 'into'))).toEqual(['same']);
+    // A file that had two names for a moment is counted once, and where it is.
+    await until('the counters', async () => (await usedBytes(folder)) === 8 * MIB);
   });
 
   it('shows no snapshot, leads into none, and says what keeps a directory', async () => {
@@ -194,10 +197,12 @@ describe('quotas of CephFS', () => {
     expect((await remove()).status).toBeLessThan(300);
   });
 
-  const counted = async (folder: TestFolder, bytes: number): Promise<boolean> => {
+  const usedBytes = async (folder: TestFolder): Promise<number> => {
     const { json } = await proxy.manager.expecting(200, 'GET', '/folder/usage', folder.ref);
-    return Number(json['used_bytes']) >= bytes;
+    return Number(json['used_bytes']);
   };
+  const counted = async (folder: TestFolder, bytes: number): Promise<boolean> =>
+    (await usedBytes(folder)) >= bytes;
 
   async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 60_000;
