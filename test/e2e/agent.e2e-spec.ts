@@ -5,12 +5,13 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readFileSync,
   readdirSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { AgentClient } from '../../src/agent/client/agent-client.js';
 import { TestAgent } from '../support/agent.js';
 import { built } from '../support/built.js';
@@ -148,6 +149,12 @@ await client.removeTree('local', Buffer.from('bystander')).catch((error) => cons
     expect(isRunning(first)).toBe(false);
   });
 
+  it('loads nothing that reads a configuration, since clients wait while it starts again', () => {
+    const packages = packagesOf('dist/cli/agent/agent-main.js');
+    expect(packages).toContain('pino');
+    expect(packages.filter((name) => /^(@nestjs|rxjs|class-|reflect-)/.test(name))).toEqual([]);
+  });
+
   it('is only one on its socket, and says so', async () => {
     const second = spawnSync(process.execPath, ['dist/main.js', 'agent', '-f', agent.configFile], {
       encoding: 'utf8',
@@ -188,16 +195,31 @@ await client.removeTree('local', Buffer.from('bystander')).catch((error) => cons
     expect(statusOf(worker!.pid, 'Uid')[0]).toBe(String(NOBODY));
   });
 
+  /** A directory of somebody else, closed to the workers, in a vfolder that is made when it is missing. */
+  const makeForeign = async (vfolder: object): Promise<string> => {
+    expect((await server.manager('POST', '/folder/create', vfolder)).status).toBe(204);
+    const { json } = await server.manager('GET', '/folder/mount', { ...vfolder, subpath: '.' });
+    const foreign = join(String(json['path']), 'foreign');
+    mkdirSync(foreign);
+    writeFileSync(join(foreign, 'file'), '');
+    for (const path of [join(foreign, 'file'), foreign]) chownSync(path, TENANT, TENANT);
+    chmodSync(foreign, 0o700);
+    return foreign;
+  };
+
+  it('deletes a directory of somebody else inside a vfolder', async () => {
+    const vfolder = { volume: 'local', vfid: VFID };
+    const foreign = await makeForeign(vfolder);
+    const request = { ...vfolder, relpaths: ['foreign'], recursive: true };
+    const deleted = await server.manager('POST', '/folder/file/delete', request);
+    expect(deleted.status).toBeLessThan(300);
+    await server.until('it to be gone', () => !existsSync(foreign));
+  });
+
   it('deletes a vfolder with files of somebody else, also after the agent was killed', async () => {
     for (const round of [1, 2]) {
       const vfolder = { volume: 'local', vfid: VFID };
-      expect((await server.manager('POST', '/folder/create', vfolder)).status).toBe(204);
-      const { json } = await server.manager('GET', '/folder/mount', { ...vfolder, subpath: '.' });
-      const foreign = join(String(json['path']), 'foreign');
-      mkdirSync(foreign);
-      writeFileSync(join(foreign, 'file'), '');
-      for (const path of [join(foreign, 'file'), foreign]) chownSync(path, TENANT, TENANT);
-      chmodSync(foreign, 0o700);
+      await makeForeign(vfolder);
       if (round === 2) process.kill(agentOf()!.pid, 'SIGKILL');
       const deleted = await server.manager('POST', '/folder/delete', vfolder);
       expect(deleted.status).toBeLessThan(300);
@@ -205,6 +227,22 @@ await client.removeTree('local', Buffer.from('bystander')).catch((error) => cons
     }
   });
 });
+
+/** What a built module and those it imports, without what they load when they need it, import from elsewhere. */
+function packagesOf(entry: string): string[] {
+  const seen = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, name] of readFileSync(file, 'utf8').matchAll(/^(?:im|ex)port .*'([^']+)';$/gm)) {
+      if (name!.startsWith('.')) visit(join(dirname(file), name!));
+      else packages.add(name!);
+    }
+  };
+  visit(entry);
+  return [...packages];
+}
 
 /** Deletions that are still in a scope's trash. */
 function trashOf(server: TestServer): number {

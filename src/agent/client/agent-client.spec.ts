@@ -20,6 +20,18 @@ describe('AgentClient', () => {
     await expect(answer).resolves.toMatchObject({ projectId: 7, hardBytes: 10, softBytes: null });
   });
 
+  it('makes a removal wait for no agent where there never was one, but for one that was there', async () => {
+    const client = rig.client({ patienceMs: 3_600_000 });
+    const check = client.checkVolume('vol');
+    await expect(client.removeTree('vol', path)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    const first = await rig.serve();
+    await check;
+    await rig.stop(first);
+    const removal = client.removeTree('vol', path);
+    await rig.serve();
+    await removal;
+  });
+
   it('says what to do when there is none, and tries again when it is asked again', async () => {
     const client = rig.client({ patienceMs: 0 });
     await expect(client.checkVolume('vol')).rejects.toMatchObject({

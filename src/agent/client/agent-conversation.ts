@@ -1,4 +1,5 @@
 import { isStorageError, StorageError } from '../../errors/storage-error.js';
+import { Errno, isErrno } from '../../native/errno.js';
 import { currentRequest } from '../../observability/request-context.js';
 import { loggerFor } from '../../observability/logger.js';
 import type { Codec } from '../protocol/codec.js';
@@ -57,6 +58,8 @@ export class AgentConversation {
   #attempts = 0;
   /** When the agent was last seen, or first missed; undefined while connected or idle. */
   #missingSince: number | undefined;
+  /** Whether this process ever spoke to it. */
+  #wasReached = false;
   #retry: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -124,6 +127,7 @@ export class AgentConversation {
     if (this.#attempts > 0) log.info('The agent is back', { resent: this.#pending.size });
     this.#attempts = 0;
     this.#missingSince = undefined;
+    this.#wasReached = true;
     for (const id of this.#pending.keys()) this.#send(id);
   }
 
@@ -181,6 +185,7 @@ export class AgentConversation {
   #lost(reason: Error): void {
     this.#link = undefined;
     for (const pending of this.#pending.values()) clearTimeout(pending.silence);
+    if (!this.#wasReached && isErrno(reason, Errno.ENOENT)) this.#rejectOptional(reason);
     if (this.#pending.size === 0) {
       this.#missingSince = undefined;
       return;
@@ -207,6 +212,16 @@ export class AgentConversation {
     this.#pending.delete(id);
     if (this.#pending.size === 0) this.#link?.hold(false);
     return pending;
+  }
+
+  /**
+   * Where no agent has ever been there is none to wait for: on a volume that can do without, removals are tried with
+   * one in the hope that it is there.
+   */
+  #rejectOptional(reason: Error): void {
+    for (const [id, { operation }] of this.#pending) {
+      if (operation === 'remove-tree') this.#settle(id)?.reject(this.#unavailable(reason));
+    }
   }
 
   #rejectAll(error: Error): void {

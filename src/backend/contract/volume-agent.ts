@@ -70,6 +70,6 @@ export abstract class AbstractVolumeAgent {
   /** Changes the owner of one entry, of a link itself. */
   abstract chown(volume: string, path: Buffer, uid: number, gid: number): Promise<void>;
 
-  /** Removes a directory with everything in it, whoever owns that. Missing is success. May take hours. */
+  /** Removes an entry, a directory with everything in it, whoever owns that. Missing is success. May take hours. */
   abstract removeTree(volume: string, path: Buffer, options?: RemoveTreeOptions): Promise<void>;
 }

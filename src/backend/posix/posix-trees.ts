@@ -12,6 +12,8 @@ import { Errno, isErrno } from '../../native/errno.js';
 import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
 import type { TreePool } from './tree-pool.js';
 
+const SLASH = Buffer.from('/');
+
 /** Removes with more privilege than this process has; rejects with StorageError when it cannot even try. */
 export type RemoveForeign = (
   path: Buffer,
@@ -96,23 +98,40 @@ export class PosixTrees implements TreeOperations {
       ...options
     }: TreeTaskOptions & { readonly keepDirectory?: boolean } = {},
   ): Promise<void> {
+    await this.#orForeign(
+      () => this.pool.run({ kind: 'remove', path, keepDirectory }, options),
+      path,
+      { keepDirectory, ...options },
+    );
+  }
+
+  /** What lies behind a link on the way is not found again with more privilege, and stays what it was. */
+  async removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void> {
+    await this.#orForeign(
+      () => this.pool.run({ kind: 'remove-entry', root: root.path, path }, options),
+      Buffer.concat([root.path, SLASH, path]),
+      { keepDirectory: false, ...options },
+    );
+  }
+
+  async #orForeign(
+    removal: () => Promise<void>,
+    path: Buffer,
+    { keepDirectory, signal }: TreeTaskOptions & { readonly keepDirectory: boolean },
+  ): Promise<void> {
     try {
-      await this.pool.run({ kind: 'remove', path, keepDirectory }, options);
+      await removal();
     } catch (error) {
       // By now only what other users closed to this one is left.
       if (!this.removeForeign || !isErrno(error, Errno.EACCES, Errno.EPERM)) throw error;
-      const { signal } = options;
       await this.removeForeign(path, { keepDirectory, ...(signal && { signal }) }).catch(
         (reason: unknown) => {
-          // Without an agent it stays what it was.
-          throw isStorageError(reason) ? error : reason;
+          // Without an agent, or where it does not go, it stays what it was.
+          const isOurs = isStorageError(reason) || isErrno(reason, Errno.ELOOP, Errno.ENOTDIR);
+          throw isOurs ? error : reason;
         },
       );
     }
-  }
-
-  removeEntry(root: TreeLocation, path: Buffer, options?: TreeTaskOptions): Promise<void> {
-    return this.pool.run({ kind: 'remove-entry', root: root.path, path }, options);
   }
 
   close(deadlineMs: number): Promise<void> {
