@@ -5,10 +5,12 @@ import { flashBladeOptions } from '../support/flashblade-options.js';
 import { PuritySimulator } from '../support/purity-simulator/purity-simulator.js';
 import { InstalledToolkit } from '../support/rapidfile/install-toolkit.js';
 import { describeBackend } from './backend-suite.js';
+import { BackendHost, HERE, location, type BackendUnderTest } from './suite/backend-under-test.js';
+import { makeWideTree } from './suite/trees.js';
 
 /**
  * On a local disk, where this kernel can confine the toolkit's programs to the trees they work on; over NFS the suite
- * runs in test/flashblade. What is special to toolkit 1 is in test/e2e/flashblade-toolkit.
+ * runs in test/flashblade. What is special to toolkit 1 is in test/e2e/flashblade.
  */
 describe('RapidFile Toolkit 2', () => {
   const toolkit = new InstalledToolkit(2);
@@ -22,8 +24,10 @@ describe('RapidFile Toolkit 2', () => {
     toolkit.remove();
   });
 
-  describeBackend({
+  const subject: BackendUnderTest = {
     name: 'purestorage',
+    // Each program is two starts of Node.js here.
+    isSlow: true,
     listedTimesNs: 1_000_000_000n,
     async makeVolume() {
       const directory = await fs.promises.mkdtemp(path.join(os.tmpdir(), 'flashblade-'));
@@ -33,5 +37,22 @@ describe('RapidFile Toolkit 2', () => {
         dispose: () => fs.promises.rm(directory, { recursive: true, force: true }),
       };
     },
+  };
+  describeBackend(subject);
+
+  it('does its work with the programs, whose failures the plain walk would hide', async () => {
+    const host = new BackendHost(subject);
+    await host.start();
+    const volume = await host.open();
+    const { trees, telemetry } = volume.strategies;
+    makeWideTree(volume.at('tree'), 3, 10);
+    expect(await trees.usage(location('tree'))).toMatchObject({ fileCount: 33 });
+    expect((await trees.list(location('tree'), HERE, { limit: 0 })).entries).toHaveLength(3);
+    await trees.copy(location('tree'), location('copy'));
+    await trees.remove(location('copy'));
+    const { status, statusInfo } = await telemetry.hardwareInfo();
+    expect([status, statusInfo]).toEqual(['healthy', null]);
+    await volume.close();
+    await host.stop();
   });
 });

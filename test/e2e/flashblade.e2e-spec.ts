@@ -42,13 +42,14 @@ describe('FlashBlade volumes', () => {
         purity_fs_name: 'vfolders',
         purity_timeout: '1s',
         rapidfile_path: toolkit.directory,
+        // Every listing is worth a program.
+        rapidfile_list_from: 0,
         require_nfs: false,
         ...changes,
       },
     };
     server = await TestServer.start({
       ...options,
-      // Large enough for a program to be worth it.
       config: {
         volume: { blade },
         'storage-proxy': { 'scandir-limit': 0, 'volume-stats': { 'cache-ttl': 1 } },

@@ -12,6 +12,8 @@ export function flashBladeOptions(array: PuritySimulator, toolkit?: InstalledToo
     rapidFile: toolkit ? 'required' : 'off',
     ...(toolkit && { rapidFilePath: toolkit.directory }),
     confinement: 'required',
+    rapidFileReadable: [],
+    listFrom: 0,
     processes: 4,
     fastRemove: false,
     localLocks: 'refuse',

@@ -43,7 +43,11 @@ export async function pureStorageTrees(
     options.rapidFile === 'off' ? undefined : await findToolkit(options.rapidFilePath);
   let trees: TreeOperations = posixTrees(path, { reservedNames: RESERVED_NAMES });
   if (toolkit) {
-    const confinement = await confinementFor(toolkit.directory, path);
+    const confinement = await confinementFor({
+      toolkit,
+      volumePath: path,
+      readable: options.rapidFileReadable,
+    });
     const isWanted = options.confinement === 'required';
     if (isWanted && confinement.kind === 'none') warnings.push(unconfined(volume, confinement));
     const runner = new ToolRunner({
@@ -56,6 +60,7 @@ export async function pureStorageTrees(
       anchors: new Anchors(path, RESERVED_NAMES),
       troubles,
       reservedNames: RESERVED_NAMES,
+      listFrom: options.listFrom,
       mayWalk: !isWanted || confinement.kind === 'kernel',
     });
   }

@@ -4,6 +4,7 @@ import {
   duration,
   flag,
   integer,
+  listOf,
   oneOf,
   path,
   text,
@@ -103,8 +104,24 @@ export class PureStorageOptions {
   readonly confinement!: 'required' | 'off';
 
   @Setting(
+    'rapidfile-readable',
+    'Absolute paths of files and directories that confined programs may read and execute beside themselves, their own directory and the libraries of the system.',
+    listOf(path()),
+    { default: [] },
+  )
+  readonly rapidFileReadable!: string[];
+
+  @Setting(
+    'rapidfile-list-from',
+    'Entries from which on a directory is listed by a program; a smaller one is quicker read with system calls.',
+    integer({ min: 0 }),
+    { default: 1000 },
+  )
+  readonly listFrom!: number;
+
+  @Setting(
     'rapidfile-processes',
-    'Programs of the toolkit at a time, in each worker.',
+    'Programs of the toolkit at a time, in each worker: so many for listings, and so many for trees.',
     integer({ min: 1, max: 64 }),
     {
       default: 4,

@@ -53,7 +53,8 @@ export class InstalledToolkit {
     for (const tool of ['pls', 'pdu', 'prm', this.major === 1 ? 'pcp' : 'pcopy']) {
       this.program(
         tool,
-        `#!${process.execPath}\nimport('${this.directory}/stand-in.mjs').then(({ main }) => main('${tool}', ${settings}));\n`,
+        // Confined programs cannot read OpenSSL's settings, without which Node.js does not start.
+        `#!${process.execPath} --openssl-config=/dev/null\nimport('${this.directory}/stand-in.mjs').then(({ main }) => main('${tool}', ${settings}));\n`,
       );
     }
   }

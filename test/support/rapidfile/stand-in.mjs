@@ -137,6 +137,8 @@ function copyTree(from, to, progress) {
   } else {
     throw new Error('cannot copy a special file');
   }
+  // Those of directories by name, as GNU cp does.
+  if (!stat.isDirectory()) return;
   fs.chownSync(to, stat.uid, stat.gid);
   fs.chmodSync(to, stat.mode & 0o7777);
   setTimes(fs.utimesSync, to, stat);
@@ -152,7 +154,8 @@ function setTimes(set, path, { atimeMs, mtimeMs }) {
   set(path, atimeMs / 1000, mtimeMs / 1000);
 }
 
-function copyContent(from, to, { size, blocks }) {
+function copyContent(from, to, stat) {
+  const { size, blocks } = stat;
   const isSparse = blocks * 512 < size;
   const input = fs.openSync(from, 'r');
   const output = fs.openSync(to, 'w', 0o600);
@@ -167,6 +170,9 @@ function copyContent(from, to, { size, blocks }) {
       fs.writeSync(output, chunk, 0, length, at);
   }
   if (isSparse) fs.ftruncateSync(output, size);
+  fs.fchownSync(output, stat.uid, stat.gid);
+  fs.fchmodSync(output, stat.mode & 0o7777);
+  setTimes(fs.futimesSync, output, stat);
   fs.closeSync(input);
   fs.closeSync(output);
 }

@@ -1,7 +1,7 @@
-import { openSync } from 'node:fs';
+import { fstatSync, openSync } from 'node:fs';
 import { dropNewPrivileges, execute } from '../../../native/execute.js';
 import { restrictFiles, type BeneathRule } from '../../../native/landlock.js';
-import { refuseNetwork } from '../../../native/no-network.js';
+import { restrictCalls } from '../../../native/restrict-calls.js';
 import { dieWithParent } from '../../../native/parent-death.js';
 import type { ConfinedStart } from './confined-start.js';
 
@@ -10,28 +10,29 @@ import type { ConfinedStart } from './confined-start.js';
  * in its way, the kernel refuses what lies outside. It opens no network connection either, since a program that spoke
  * NFS itself would not pass through this kernel's checks.
  */
-const start = JSON.parse(process.argv[2] ?? '') as ConfinedStart;
+const [, , settings = '', ...args] = process.argv;
+const start = JSON.parse(settings) as ConfinedStart;
 dieWithParent();
 if (process.ppid === start.parent) {
   dropNewPrivileges();
   if (start.confinement) {
-    restrictFiles([...start.confinement.trees, ...systemRules(start.confinement.readable)]);
-    refuseNetwork();
+    const { trees, readable, writable } = start.confinement;
+    restrictFiles([
+      ...trees,
+      ...readable.flatMap((path) => hostRule(path, [])),
+      ...writable.flatMap((path) => hostRule(path, ['writeFile'])),
+    ]);
+    restrictCalls();
   }
-  execute(start.program, start.args, process.env, start.descriptors);
-}
-
-function systemRules(readable: readonly string[]): BeneathRule[] {
-  const read = readable.flatMap((path) =>
-    openDirectory(path, ['readFile', 'readDirectory', 'execute'] as const),
-  );
-  return [...read, ...openDirectory('/dev', ['readFile', 'readDirectory', 'writeFile'])];
+  execute(start.program, args, process.env, start.descriptors);
 }
 
 /** Descriptors stay open until the program starts: Node marks them close-on-exec. */
-function openDirectory(path: string, rights: BeneathRule['rights']): BeneathRule[] {
+function hostRule(path: string, more: BeneathRule['rights']): BeneathRule[] {
   try {
-    return [{ fd: openSync(path, 'r'), rights }];
+    const fd = openSync(path, 'r');
+    const ofDirectory = fstatSync(fd).isDirectory() ? (['readDirectory'] as const) : [];
+    return [{ fd, rights: ['readFile', 'execute', ...ofDirectory, ...more] }];
   } catch {
     return [];
   }

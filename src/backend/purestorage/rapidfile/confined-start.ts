@@ -1,19 +1,20 @@
 import type { BeneathRule, FileRight } from '../../../native/landlock.js';
 
-/** What `confined-main.js` is told, as JSON in its one argument. */
+/** What `confined-main.js` is told, as JSON in its first argument; the others are the program's. */
 export interface ConfinedStart {
   /** The process that started it: if that is gone already, nothing is done. */
   readonly parent: number;
   readonly program: string;
-  readonly args: readonly string[];
   /** The program's descriptors are 0 up to this, without it. */
   readonly descriptors: number;
   /** Undefined: only what makes the program die with the proxy. */
   readonly confinement?: {
     /** Descriptors of the program itself: 3, 4 and so on. */
     readonly trees: readonly BeneathRule[];
-    /** Directories of this host that programs read; those that are missing are passed by. */
+    /** Files and directories of this host that programs read and execute; those that are missing are passed by. */
     readonly readable: readonly string[];
+    /** Devices that they may write to as well. */
+    readonly writable: readonly string[];
   };
 }
 

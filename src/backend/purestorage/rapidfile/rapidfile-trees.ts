@@ -18,9 +18,6 @@ import type { Tools } from './tools.js';
 const HERE = Buffer.from('.');
 const VOLUME: TreeLocation = { path: HERE };
 const PAGE = 1000;
-/** Entries that a listing may have before a program is started for it. */
-const WORTH_A_PROGRAM = 1000;
-
 type RemoveOptions = TreeTaskOptions & { readonly keepDirectory?: boolean };
 
 export interface RapidFileParts {
@@ -29,6 +26,8 @@ export interface RapidFileParts {
   readonly anchors: Anchors;
   readonly troubles: ToolTroubles;
   readonly reservedNames: readonly Buffer[];
+  /** Entries from which on a directory is worth a program. */
+  readonly listFrom: number;
   /** Whether programs may go into trees: they are confined, or the operator does without. */
   readonly mayWalk: boolean;
 }
@@ -50,8 +49,8 @@ export class RapidFileTrees implements TreeOperations {
   ) {}
 
   /**
-   * Small pages, and pages to go on from, are read plainly: the program has no position to go on from. A large one is
-   * the whole directory as a rule.
+   * A page to go on from is read plainly, since the program has no position to go on from; and so is the start of the
+   * others, which most directories end with.
    */
   async list(
     root: TreeLocation,
@@ -59,10 +58,14 @@ export class RapidFileTrees implements TreeOperations {
     options: ListOptions & OmitOptions & TreeTaskOptions,
   ): Promise<Listing> {
     const { limit, cursor, signal, omit = [] } = options;
-    const isSmall = limit > 0 && limit < WORTH_A_PROGRAM;
+    const { anchors, tools, reservedNames, listFrom } = this.parts;
+    const isSmall = limit > 0 && limit <= listFrom;
     if (isSmall || cursor !== undefined) return await this.plain.list(root, path, options);
     signal?.throwIfAborted();
-    const { anchors, tools, reservedNames } = this.parts;
+    if (listFrom > 0) {
+      const start = await this.plain.list(root, path, { ...options, limit: listFrom });
+      if (start.nextCursor === undefined) return start;
+    }
     using directory = await anchors.open(root, path);
     const entries = await this.#try('listing a directory', () =>
       tools.list(directory, limit, signal),

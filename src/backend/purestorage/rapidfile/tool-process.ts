@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { watchForStall } from './stall-watch.js';
 import { ToolError } from './tool-error.js';
 
@@ -75,8 +75,8 @@ export async function* runTool(
   }
 }
 
-function start({ program, args, directory, descriptors = [] }: ToolCommand): ChildProcess {
-  const child = spawn(program, args, {
+function start({ tool, program, args, directory, descriptors = [] }: ToolCommand): ChildProcess {
+  const child = spawnOrThrow(tool, program, args, {
     // The child still has the descriptor when it goes there: it is closed only by exec.
     cwd: `/proc/self/fd/${directory}`,
     stdio: ['ignore', 'pipe', 'pipe', ...descriptors],
@@ -85,6 +85,21 @@ function start({ program, args, directory, descriptors = [] }: ToolCommand): Chi
   });
   child.stdout?.on('error', () => undefined);
   return child;
+}
+
+/** Some failures come at once instead of as an event: too many arguments (E2BIG), for one. */
+function spawnOrThrow(
+  tool: string,
+  program: string,
+  args: readonly string[],
+  options: SpawnOptions,
+): ChildProcess {
+  try {
+    return spawn(program, args, options);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ToolError(`${tool} could not be started (${code ?? String(error)})`);
+  }
 }
 
 /** Settings and secrets of this process are none of the program's business; C keeps messages and sorting the same everywhere. */

@@ -20,19 +20,30 @@ export interface ToolRunnerOptions {
 
 /** Starts the programs of one volume, so many at a time, and ends them with it. */
 export class ToolRunner {
-  readonly #slots: ProcessSlots;
+  /** Listings, for which somebody waits, never queue behind work on whole trees. */
+  readonly #looks: ProcessSlots;
+  readonly #walks: ProcessSlots;
   readonly #closing = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   constructor(private readonly options: ToolRunnerOptions) {
-    this.#slots = new ProcessSlots(options.processes);
+    this.#looks = new ProcessSlots(options.processes);
+    this.#walks = new ProcessSlots(options.processes);
   }
 
   /** A program that only looks at the directory it is started in, and so needs no confinement. */
-  async *look(command: ToolCommand, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+  look(command: ToolCommand, signal?: AbortSignal): AsyncGenerator<Buffer, void> {
+    return this.#run(this.#looks, command, signal);
+  }
+
+  async *#run(
+    slots: ProcessSlots,
+    command: ToolCommand,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Buffer, void> {
     const signals = [this.#closing.signal, ...(signal ? [signal] : [])];
     const any = AbortSignal.any(signals);
-    const release = await this.#slots.take(any);
+    const release = await slots.take(any);
     const { promise, resolve } = withResolvers();
     this.#running.add(promise);
     try {
@@ -51,20 +62,22 @@ export class ToolRunner {
     const start: ConfinedStart = {
       parent: process.pid,
       program: command.program,
-      args: command.args,
       descriptors: trees.length + 3,
       ...(confinement && {
         confinement: {
           trees: trees.map(({ rights }, index) => ({ fd: index + 3, rights })),
           readable: confinement.readable,
+          writable: confinement.writable,
         },
       }),
     };
-    return this.look(
+    return this.#run(
+      this.#walks,
       {
         ...command,
         program: process.execPath,
-        args: [fileURLToPath(CONFINED_MAIN_URL), JSON.stringify(start)],
+        // Each argument stays one: the kernel takes long lists of them, but none above 128 KiB.
+        args: [fileURLToPath(CONFINED_MAIN_URL), JSON.stringify(start), ...command.args],
         descriptors: trees.map(({ fd }) => fd),
       },
       signal,
