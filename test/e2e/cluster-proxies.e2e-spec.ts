@@ -1,136 +1,178 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePorts } from '../support/free-port.js';
-import { newVFolderId, vfolderPath } from '../support/ids.js';
+import type { Redis } from 'iovalkey';
+import { begin, send } from '../support/http.js';
+import { newVFolderId } from '../support/ids.js';
 import { ManagerClient } from '../support/manager-client.js';
-import { ManagerEvents } from '../support/manager-events.js';
-import { Nginx } from '../support/nginx.js';
+import { ManagerEvents, receivedBroadcast } from '../support/manager-events.js';
+import { ProxyPair } from '../support/proxy-pair.js';
 import { sdkDownload, sdkUpload, stubbornUpload } from '../support/sdk-client.js';
-import { TestServer } from '../support/server.js';
+import type { TestServer } from '../support/server.js';
+import { readToken } from '../support/tokens.js';
 import { describeWith, VALKEY, ValkeyServer } from '../support/valkey-server.js';
 
 const MIB = 1024 * 1024;
-/** A host counts as dead after 45 s, and records are looked through every 15 s. */
-const TAKEOVER_MS = 100_000;
+const PATIENCE_MS = 90_000;
+/** Files of a folder whose deletion, or cloning, takes longer than noticing that it runs. */
+const MANY = { deletion: 20_000, clone: 4_000 };
+/** A manager's connection stays idle for less than 15 s. */
+const IDLE_MS = 14_000;
+
+const CONFIG = {
+  jobs: { 'takeover-after': '9s' },
+  // Less than a lease lasts, and than a client may be silent: what succeeds did not wait for either.
+  uploads: { 'lock-wait': '25s', 'idle-timeout': '10m' },
+};
 
 describeWith(VALKEY, 'nginx')('two proxies over one directory, behind a plain balancer', () => {
   let valkey: ValkeyServer;
-  let one: TestServer;
-  let two: TestServer;
-  let nginx: Nginx;
-  let manager: ManagerClient;
+  let pair: ProxyPair;
   let events: ManagerEvents;
-  let clientUrl: string;
+  let subscriber: Redis;
+  let idle: Promise<() => void>;
+  const broadcasts: string[] = [];
+  const asked: string[] = [];
 
   beforeAll(async () => {
     valkey = await ValkeyServer.start();
-    one = await TestServer.prepare();
-    two = await TestServer.prepare();
-    for (const [server, node] of [
-      [one, 'one'],
-      [two, 'two'],
-    ] as const) {
-      server.configure({
-        'storage-proxy': { 'node-id': node },
-        volume: { local: { path: one.volumePath() } },
-        valkey: { addr: valkey.address },
-      });
-    }
-    await Promise.all([one.launch(), two.launch()]);
-    const [clientPort = 0, managerPort = 0] = await freePorts(2);
-    nginx = await Nginx.start(
-      managerPort,
-      () => `
-      upstream clients { server 127.0.0.1:${one.ports.client} max_fails=0; server 127.0.0.1:${two.ports.client} max_fails=0; }
-      upstream managers { server 127.0.0.1:${one.ports.manager} max_fails=0; server 127.0.0.1:${two.ports.manager} max_fails=0; }
-      client_max_body_size 0;
-      proxy_request_buffering off;
-      proxy_http_version 1.1;
-      server { listen 127.0.0.1:${clientPort}; location / { proxy_pass http://clients; } }
-      server { listen 127.0.0.1:${managerPort}; location / { proxy_pass http://managers; } }`,
-    );
-    clientUrl = `http://127.0.0.1:${clientPort}`;
-    manager = new ManagerClient(`http://127.0.0.1:${managerPort}`, one.secret);
+    pair = await ProxyPair.start(valkey, CONFIG);
     events = await new ManagerEvents(valkey).start();
+    subscriber = valkey.client(0).duplicate();
+    await subscriber.subscribe('events_all', 'storage-proxy.upload-release');
+    subscriber.on('message', (channel, text: string) => {
+      (channel === 'events_all' ? broadcasts : asked).push(text);
+    });
+    idle = pauseAndAskAgain().then(
+      () => () => undefined,
+      (error: unknown) => () => {
+        throw error;
+      },
+    );
   });
 
   afterAll(async () => {
-    manager?.close();
+    await idle;
+    subscriber?.disconnect();
     await events?.stop();
-    await nginx?.stop();
-    await two?.stop();
-    await one?.stop();
+    await pair?.stop();
     await valkey?.remove();
   });
 
-  const pathOf = (vfid: string): string => join(one.volumePath(), vfolderPath(vfid));
-
-  /** As managers do: up to three times when the answer breaks. */
-  async function stubborn(path: string, body: object): Promise<Record<string, unknown>> {
-    for (let tried = 1; ; tried++) {
-      const answer = await manager.call('POST', path, body).catch(() => undefined);
-      if (answer && answer.status < 500) return { ...answer.json, status: answer.status, tried };
-      if (tried === 3) throw new Error(`${path}: ${answer?.status} ${answer?.text}`);
-    }
+  /** A connection that a manager uses again just before it would give it up. */
+  async function pauseAndAskAgain(): Promise<void> {
+    const direct = new ManagerClient(pair.one.managerUrl, pair.one.secret);
+    const folder = { volume: 'local', vfid: await pair.folder() };
+    const list = { ...folder, relpath: '' };
+    await direct.expecting(200, 'POST', '/folder/file/list', list);
+    await sleep(IDLE_MS);
+    await direct.expecting(200, 'POST', '/folder/file/list', list);
+    // A JSON body on GET, too.
+    await direct.expecting(200, 'GET', '/folder/mount', { ...folder, subpath: '.' });
+    direct.close();
   }
 
-  async function folder(): Promise<string> {
-    const vfid = newVFolderId('scoped');
-    await stubborn('/folder/create', { volume: 'local', vfid, options: {} });
+  /** One file under many names: quick to make, slow to go through. */
+  async function bigFolder(files: number): Promise<string> {
+    const vfid = await pair.folder();
+    writeFileSync(pair.path(vfid, 'file'), 'content');
+    for (let index = 0; index < files; index++) {
+      if (index % 1_000 === 0) mkdirSync(pair.path(vfid, `d${index}`));
+      const directory = `d${index - (index % 1_000)}`;
+      linkSync(pair.path(vfid, 'file'), pair.path(vfid, directory, `f${index}`));
+    }
     return vfid;
   }
 
-  async function token(
-    kind: 'upload' | 'download',
-    vfid: string,
-    relpath: string,
-    size?: number,
-  ): Promise<string> {
-    const body = {
-      volume: 'local',
-      vfid,
-      relpath,
-      ...(size !== undefined && { size: String(size) }),
-    };
-    return String((await stubborn(`/folder/file/${kind}`, body))['token']);
+  const startDeletion = (server: TestServer, vfid: string): Promise<string> =>
+    jobOf(server, '/folder/delete', { volume: 'local', vfid });
+
+  async function jobOf(server: TestServer, path: string, body: object): Promise<string> {
+    const { json } = await server.manager('POST', path, body);
+    return String(json['bgtask_id']);
+  }
+
+  function recordOf(job: string): { state?: string; owner?: { node: string } | null } {
+    const file = join(pair.one.volumePath(), '.storage-proxy/jobs', `${job}.json`);
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+  }
+
+  /** Does something to a host in the middle of a job of its. Tries with another job when that was already over. */
+  async function inTheMiddle(
+    start: () => Promise<{ job: string; vfid: string }>,
+    strike: () => void | Promise<void>,
+    retry: () => void | Promise<void>,
+  ): Promise<{ job: string; vfid: string }> {
+    for (;;) {
+      const started = await start();
+      while (recordOf(started.job).state === 'pending') await sleep(1);
+      await strike();
+      if (recordOf(started.job).state === 'running') return started;
+      await retry();
+    }
+  }
+
+  const broadcastsOf = (job: string): string[] =>
+    broadcasts
+      .map((text) => receivedBroadcast(text))
+      .filter(({ payload }) => payload['task_id'] === job)
+      .map(({ name }) => name);
+  const auditsOf = (job: string): unknown[] =>
+    [pair.one, pair.two].flatMap(({ log }) =>
+      log.filter(
+        (line) =>
+          line.component === 'audit' &&
+          line['job'] === job &&
+          String(line['operation']).startsWith('job.'),
+      ),
+    );
+  const untilDone = (job: string): Promise<void> =>
+    pair.one.until(`job ${job} to be done`, () => recordOf(job).state === 'done', PATIENCE_MS);
+
+  async function expectToldOnce(job: string, vfid: string, event: string): Promise<void> {
+    await events.until(vfid, 1, PATIENCE_MS);
+    const ended = (): string[] => broadcastsOf(job).filter((name) => name !== 'bgtask_updated');
+    await pair.one.until('the end to be told', () => ended().length > 0, PATIENCE_MS);
+    await pair.one.until('the record of the audit', () => auditsOf(job).length > 0);
+    expect(events.about(vfid).map(({ name }) => name)).toEqual([event]);
+    expect(ended()).toEqual(['bgtask_done']);
+    expect(auditsOf(job)).toHaveLength(1);
   }
 
   it('serve the whole life of a folder, as an SDK and a manager see it', async () => {
-    const vfid = await folder();
+    const vfid = await pair.folder();
     const content = randomBytes(8 * MIB);
     await sdkUpload({
-      url: `${clientUrl}/upload`,
-      token: await token('upload', vfid, 'data/set.bin', content.length),
+      url: `${pair.clientUrl}/upload`,
+      token: await pair.token(vfid, 'data/set.bin', content.length),
       content,
       chunkBytes: MIB,
     });
-    const download = await token('download', vfid, 'data/set.bin');
-    const url = `${clientUrl}/download?token=${download}`;
+    const download = await pair.token(vfid, 'data/set.bin');
+    const url = `${pair.clientUrl}/download?token=${download}`;
     expect((await sdkDownload(url, 3 * MIB)).equals(content)).toBe(true);
 
     const copy = newVFolderId('scoped');
-    const cloned = await stubborn('/folder/clone', {
+    const cloned = await pair.stubborn('/folder/clone', {
       src_volume: 'local',
       src_vfid: vfid,
       dst_volume: null,
       dst_vfid: copy,
       options: null,
     });
-    expect(cloned['bgtask_id']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(cloned.json['bgtask_id']).toMatch(/^[0-9a-f-]{36}$/);
     const [clone] = await events.until(copy);
     expect(clone).toMatchObject({ name: 'vfolder_clone_success', args: [vfid, copy] });
-    expect(readFileSync(join(pathOf(copy), 'data/set.bin')).equals(content)).toBe(true);
+    expect(readFileSync(pair.path(copy, 'data/set.bin')).equals(content)).toBe(true);
 
     for (const gone of [copy, vfid]) {
-      expect((await stubborn('/folder/delete', { volume: 'local', vfid: gone }))['status']).toBe(
-        202,
-      );
+      const { status } = await pair.stubborn('/folder/delete', { volume: 'local', vfid: gone });
+      expect(status).toBe(202);
     }
     await events.until(copy, 2);
     await events.until(vfid, 2);
-    expect(existsSync(pathOf(vfid))).toBe(false);
+    expect(existsSync(pair.path(vfid))).toBe(false);
     // Nothing was told twice by the two of them.
     expect(events.about(copy).map(({ name }) => name)).toEqual([
       'vfolder_clone_success',
@@ -138,44 +180,107 @@ describeWith(VALKEY, 'nginx')('two proxies over one directory, behind a plain ba
     ]);
   });
 
-  it('keep a connection that a manager uses again after 14 s', async () => {
-    const direct = new ManagerClient(one.managerUrl, one.secret);
-    const folderOf = { volume: 'local', vfid: await folder() };
-    const list = { ...folderOf, relpath: '' };
-    await direct.expecting(200, 'POST', '/folder/file/list', list);
-    await sleep(14_000);
-    await direct.expecting(200, 'POST', '/folder/file/list', list);
-    // A JSON body on GET, too.
-    await direct.expecting(200, 'GET', '/folder/mount', { ...folderOf, subpath: '.' });
-    direct.close();
+  it('hand an upload on whose client is dead, long before its lease or its silence would end', async () => {
+    const vfid = await pair.folder();
+    const content = randomBytes(3 * MIB);
+    const token = await pair.token(vfid, 'file', content.length);
+    const session = String(readToken(token, pair.one.jwtKey).claims['session']);
+    const at = (server: TestServer): string => `${server.clientUrl}/upload?token=${token}`;
+    const silent = begin('PATCH', at(pair.one), { 'upload-offset': 0, 'content-length': 3 * MIB });
+    silent.on('error', () => undefined);
+    silent.write(content.subarray(0, MIB));
+    await pair.one.until('the lease', async () => {
+      return (await valkey.client(8).exists(`tus.upload.lease:${session}`)) === 1;
+    });
+    const head = await send('HEAD', at(pair.two));
+    const offset = Number(head.headers['upload-offset']);
+    const rest = content.subarray(offset);
+    const answer = await send('PATCH', at(pair.two), { 'upload-offset': offset }, rest);
+    expect([head.status, answer.status]).toEqual([200, 204]);
+    expect(readFileSync(pair.path(vfid, 'file')).equals(content)).toBe(true);
+    expect(asked).toContain(session);
+    silent.destroy();
   });
 
-  it('lose nothing when one of them is killed', async () => {
-    const target = await folder();
-    const doomed = await Promise.all(Array.from({ length: 8 }, folder));
-    const contents = Array.from({ length: 4 }, () => randomBytes(6 * MIB));
-    const tokens = await Promise.all(
-      contents.map((content, index) => token('upload', target, `file${index}`, content.length)),
-    );
-    const uploads = contents.map((content, index) =>
-      stubbornUpload(
-        { url: `${clientUrl}/upload`, token: tokens[index]!, content, chunkBytes: 512 * 1024 },
-        90_000,
-      ),
-    );
-    const deletions = doomed.map((vfid) => stubborn('/folder/delete', { volume: 'local', vfid }));
-    await sleep(100);
-    two.signal('SIGKILL');
-    await Promise.all(uploads);
-    const answers = await Promise.all(deletions);
-    await Promise.all(doomed.map((vfid) => events.until(vfid, 1, TAKEOVER_MS)));
-    for (const vfid of doomed) expect(existsSync(pathOf(vfid))).toBe(false);
-    for (const [index, content] of contents.entries()) {
-      expect(readFileSync(join(pathOf(target), `file${index}`)).equals(content)).toBe(true);
+  it('lose nothing when either is killed at any moment, and start again', async () => {
+    for (const victim of [pair.one, pair.two].toSorted(() => randomInt(2) - 0.5)) {
+      const target = await pair.folder();
+      const doomed = await Promise.all(Array.from({ length: 6 }, () => pair.folder()));
+      const contents = Array.from({ length: 4 }, () => randomBytes(6 * MIB));
+      const uploads = contents.map(async (content, index) => {
+        const token = await pair.token(target, `file${index}`, content.length);
+        const url = `${pair.clientUrl}/upload`;
+        await stubbornUpload({ url, token, content, chunkBytes: MIB / 2 }, PATIENCE_MS);
+      });
+      const deletions = doomed.map((vfid) =>
+        pair.stubborn('/folder/delete', { volume: 'local', vfid }),
+      );
+      await sleep(randomInt(200));
+      victim.signal('SIGKILL');
+      await victim.ended();
+      await Promise.all(uploads);
+      const answers = await Promise.all(deletions);
+      await victim.launch();
+      await Promise.all(doomed.map((vfid) => events.until(vfid, 1, PATIENCE_MS)));
+      for (const vfid of doomed) expect(existsSync(pair.path(vfid))).toBe(false);
+      for (const [index, content] of contents.entries()) {
+        expect(readFileSync(pair.path(target, `file${index}`)).equals(content)).toBe(true);
+      }
+      // A request that was repeated because its answer broke may be a deletion of its own.
+      for (const [index, vfid] of doomed.entries()) {
+        expect(events.about(vfid).length).toBeLessThanOrEqual(answers[index]!.tried);
+      }
     }
-    // A request that was repeated because its answer broke may be a deletion of its own.
-    for (const [index, vfid] of doomed.entries()) {
-      expect(events.about(vfid).length).toBeLessThanOrEqual(Number(answers[index]!['tried']));
+  });
+
+  it('take over a job of the other when it is dead, once', async () => {
+    const { job, vfid } = await inTheMiddle(
+      async () => {
+        const folder = await bigFolder(MANY.deletion);
+        return { job: await startDeletion(pair.two, folder), vfid: folder };
+      },
+      async () => {
+        pair.two.signal('SIGKILL');
+        await pair.two.ended();
+      },
+      () => pair.two.launch(),
+    );
+    expect(recordOf(job)).toMatchObject({ owner: { node: 'two' } });
+    await untilDone(job);
+    expect(existsSync(pair.path(vfid))).toBe(false);
+    await expectToldOnce(job, vfid, 'vfolder_deletion_success');
+    await pair.two.launch();
+  });
+
+  it('take over a job of the other when it stands still and keeps its locks, and let it come back', async () => {
+    const source = await bigFolder(MANY.clone);
+    const { job, vfid } = await inTheMiddle(
+      async () => {
+        const copy = newVFolderId('scoped');
+        const body = { src_volume: 'local', src_vfid: source, dst_volume: null, dst_vfid: copy };
+        return { job: await jobOf(pair.two, '/folder/clone', body), vfid: copy };
+      },
+      () => pair.two.signalGroup('SIGSTOP'),
+      () => pair.two.signalGroup('SIGCONT'),
+    );
+    try {
+      await untilDone(job);
+    } finally {
+      pair.two.signalGroup('SIGCONT');
     }
-  }, 180_000);
+    // While it still believes in its attempt it says so.
+    await pair.two.until(
+      'the one that came back to notice',
+      async () => (await pair.two.manager('GET', `/jobs/${job}`)).json['state'] === 'done',
+      PATIENCE_MS,
+    );
+    const names = readdirSync(pair.path(vfid), { recursive: true });
+    expect(names).toHaveLength(readdirSync(pair.path(source), { recursive: true }).length);
+    await expectToldOnce(job, vfid, 'vfolder_clone_success');
+  });
+
+  it('keep a connection that a manager uses again after 14 s', async () => {
+    const outcome = await idle;
+    outcome();
+  });
 });

@@ -84,13 +84,17 @@ function firstPart(url: string, breakAfter: number): Promise<FirstPart> {
   });
 }
 
-/** Resumes as tus clients do: HEAD and PATCH again after any failure, for as long as it takes. */
+/**
+ * Resumes as tus clients do: HEAD and PATCH again after any failure, for as long as it takes. Rejects when it is told of a
+ * conflict, which a client that is alone and has just asked for the offset cannot be part of.
+ */
 export async function stubbornUpload(upload: SdkUpload, deadlineMs: number): Promise<void> {
   const { url, token, content, chunkBytes } = upload;
   const target = `${url}?token=${token}`;
   const deadline = Date.now() + deadlineMs;
   for (;;) {
     if (Date.now() > deadline) throw new Error('the upload does not come to its end');
+    let status = 0;
     try {
       const head = await send('HEAD', target);
       if (head.status !== 200) continue;
@@ -103,9 +107,10 @@ export async function stubbornUpload(upload: SdkUpload, deadlineMs: number): Pro
       });
       const answer = answerTo(outgoing);
       outgoing.end(content.subarray(offset, offset + chunkBytes));
-      await answer;
+      ({ status } = await answer);
     } catch {
       // The connection broke: ask again.
     }
+    if (status === 409) throw new Error('409 although nobody else writes');
   }
 }

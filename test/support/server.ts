@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
 import { freePorts } from './free-port.js';
 import { send, type Answer } from './http.js';
+import { childrenOf } from './processes.js';
 
 const MAIN = join(process.cwd(), 'dist', 'main.js');
 const START_DEADLINE_MS = 120_000;
@@ -205,6 +206,14 @@ export class TestServer {
 
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
+  }
+
+  /** Stops all of its processes where they are, as a host that hangs; locks and connections stay. `SIGCONT`: on they go. */
+  signalGroup(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    // The primary first, or it would notice that its workers are late.
+    for (const pid of [this.pid, ...childrenOf(this.pid).map((child) => child.pid)]) {
+      process.kill(pid, signal);
+    }
   }
 
   /** How the process ended, once it has. */

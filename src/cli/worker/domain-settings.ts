@@ -4,9 +4,8 @@ import type { VolumeSection } from '../../config/sections/volume.section.js';
 import { validateSection } from '../../grammar/section/validate-section.js';
 import type { DomainSettings } from '../../volume/domain-settings.js';
 
-/** Jobs of a holder that is silent for this long are taken over by others. */
-const JOB_HEARTBEAT_MS = 10_000;
-const JOB_EXPIRED_AFTER_MS = 45_000;
+/** A host counts as dead when so many signs of life are missing: four, and time for the last of them to be late. */
+const HEARTBEATS_MISSED = 4.5;
 
 /** The domain's view of the configuration. */
 export function domainSettings(
@@ -30,8 +29,8 @@ export function domainSettings(
     jobs: {
       retentionMs: jobs.finishedRetentionMs,
       concurrency: jobs.concurrency,
-      heartbeatMs: JOB_HEARTBEAT_MS,
-      expiredAfterMs: JOB_EXPIRED_AFTER_MS,
+      heartbeatMs: jobs.takeoverAfterMs / HEARTBEATS_MISSED,
+      expiredAfterMs: jobs.takeoverAfterMs,
     },
     volumeStats: storageProxy.volumeStats,
     nodeId: storageProxy.nodeId,

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loggerFor } from '../../observability/logger.js';
 import { setWaitingEvents } from '../../observability/metrics.js';
+import { NO_LOCK } from '../../volume/jobs/job-lock.js';
 import type { EventWire } from './event-wire.js';
 import type { ClusterEvent } from './event.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
@@ -13,6 +14,9 @@ const MAX_AGE_MS = 7 * 86_400_000;
 /** A manager that is there reads within milliseconds, and a busy stream may be trimmed soon after that. */
 const GLANCES_MS = [20, 100];
 
+/** The lock of a host that died while it sent stays for minutes on some filesystems, for ever on NFSv3. */
+const HELD_PATIENCE_MS = 30_000;
+
 /** What is left after a round: when to look again. */
 export type Leftover = 'nothing' | 'unread' | 'held' | 'unreachable';
 
@@ -24,10 +28,13 @@ export type Leftover = 'nothing' | 'unread' | 'held' | 'unreachable';
 export class OutboxDelivery {
   #running: Promise<Leftover> | null = null;
   readonly #read = new Map<string, ClusterEvent>();
+  /** Which event was waiting first when somebody else had the lock, and since when. */
+  #held: { readonly first: string; readonly sinceMs: number } | null = null;
 
   constructor(
     private readonly outbox: Outbox,
     private readonly wire: EventWire,
+    private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
   /** One round; joins the one that is under way. Rejects when the volume cannot be used. */
@@ -44,7 +51,7 @@ export class OutboxDelivery {
     setWaitingEvents(name, waiting.length);
     if (waiting.length === 0) return 'nothing';
     if (!this.wire.isReady) return 'unreachable';
-    const lock = await this.outbox.lock();
+    const lock = (await this.outbox.lock()) ?? (this.isStuck(waiting[0]!) ? NO_LOCK : null);
     if (lock === null) return 'held';
     try {
       // Again, under the lock: whoever held it may have sent all of them.
@@ -62,6 +69,15 @@ export class OutboxDelivery {
     } finally {
       await lock.release();
     }
+  }
+
+  /**
+   * Whether whoever has the lock does nothing with it. Two may send then, which does no harm: an entry of the stream
+   * is added once, whoever adds it.
+   */
+  private isStuck({ name }: OutboxEntry): boolean {
+    if (this.#held?.first !== name) this.#held = { first: name, sinceMs: this.nowMs() };
+    return this.nowMs() - this.#held.sinceMs >= HELD_PATIENCE_MS;
   }
 
   /** Returns how many stay. */

@@ -18,6 +18,14 @@ export class JobsSection {
     default: '24h',
   })
   readonly finishedRetentionMs!: number;
+
+  @Setting(
+    'takeover-after',
+    'Other hosts take over jobs of one that gives no sign of life for so long. The same on all proxies of a volume.',
+    duration({ min: 9_000 }),
+    { default: '45s' },
+  )
+  readonly takeoverAfterMs!: number;
 }
 
 /** `[health]` */

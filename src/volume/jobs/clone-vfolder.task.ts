@@ -46,7 +46,7 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
   }
 
   lock(): Promise<LockOutcome> {
-    return this.store.lock(this.record.id);
+    return this.store.lock(this.record);
   }
 
   async run(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {

@@ -26,7 +26,7 @@ export class DeleteFilesTask extends JobTask<DeleteFilesManifest> {
   }
 
   lock(): Promise<LockOutcome> {
-    return this.store.lock(this.record.id);
+    return this.store.lock(this.record);
   }
 
   async run(attempt: Attempt): Promise<void> {

@@ -4,6 +4,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import type { Volume } from '../volume.js';
 import { lockDirectory, NO_LOCK, type LockOutcome } from './job-lock.js';
 import { isInode, type DeleteVFolderManifest, type JobRecord } from './job-record.js';
+import { ignoreMissing } from './proxy-files.js';
 import { JobTask, type JobAttempt } from './job-task.js';
 import { deletionPath, isRealDirectory, removeEmptyPrefixes } from './trash.js';
 
@@ -34,10 +35,10 @@ export class DeleteVFolderTask extends JobTask<DeleteVFolderManifest> {
 
   async lock(): Promise<LockOutcome> {
     if (this.record.manifest.place === 'in-place') {
-      return this.isJournaled ? await this.store.lock(this.record.id) : NO_LOCK;
+      return this.isJournaled ? await this.store.lock(this.record) : NO_LOCK;
     }
-    return await this.volume.io(async () => {
-      using root = await this.volume.openRoot();
+    if (this.record.takeovers > 0) return await this.lockAfterTakeover();
+    return await this.withRoot(async (root) => {
       try {
         return await lockDirectory(root, this.#path);
       } catch (error) {
@@ -46,6 +47,21 @@ export class DeleteVFolderTask extends JobTask<DeleteVFolderManifest> {
         throw error;
       }
     });
+  }
+
+  /** The directory's own lock may still be that of a dead host. */
+  private async lockAfterTakeover(): Promise<LockOutcome> {
+    const lock = await this.store.lock(this.record);
+    if (typeof lock === 'string') return lock;
+    const isThere = await this.withRoot((root) => ignoreMissing(root.lstat(this.#path))).catch(
+      async (error: unknown) => {
+        await lock.release();
+        throw error;
+      },
+    );
+    if (isThere) return lock;
+    await lock.release();
+    return 'gone';
   }
 
   async run(attempt: JobAttempt<DeleteVFolderManifest>): Promise<void> {

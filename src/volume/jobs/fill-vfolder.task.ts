@@ -33,7 +33,7 @@ export class FillVFolderTask extends JobTask<CloneVFolderManifest> {
   }
 
   lock(): Promise<LockOutcome> {
-    return this.store.lock(this.record.id);
+    return this.store.lock(this.record);
   }
 
   async run(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {

@@ -64,7 +64,9 @@ export class JobExecution {
         const latest = await this.latest(task, known);
         if (latest === undefined) return { kind: 'gone' };
         record = latest;
-        return await this.executeLocked(task, latest, onRun);
+        const { takeovers } = task.record;
+        if (isElsewhere(latest, task.record)) return { kind: 'elsewhere' };
+        return await this.executeLocked(task, { ...latest, takeovers }, onRun);
       } finally {
         await lock.release();
       }
@@ -95,6 +97,7 @@ export class JobExecution {
     try {
       await task.run(run);
       await run.stop();
+      if (await run.isOvertaken()) return this.overtaken(record);
       return await this.conclude(task, ended(run.record, 'done'));
     } catch (error) {
       await run.stop();
@@ -108,10 +111,11 @@ export class JobExecution {
   /** The work of an attempt was interrupted, or failed. */
   private async stopped(task: JobTask, run: JobRun, cause: unknown): Promise<Outcome> {
     const { record, signal } = run;
-    const reason: unknown = signal.reason;
-    if (reason instanceof JobInterruption) {
-      if (reason.why === 'overtaken') return { kind: 'elsewhere' };
-      if (reason.why === 'paused') return await this.pause(task, record);
+    const why = signal.reason instanceof JobInterruption ? signal.reason.why : null;
+    // It may have failed because another host does it. While that cannot be found out nothing is told or written.
+    if (why === 'overtaken' || (await run.isOvertaken())) return this.overtaken(record);
+    if (why === 'paused') return await this.pause(task, record);
+    if (why === 'cancelled') {
       return await this.conclude(task, await this.undone(task, ended(record, 'cancelled')));
     }
     const error = asStorageError(cause, record);
@@ -131,6 +135,11 @@ export class JobExecution {
       await this.alarm(outcome.record, error);
     }
     return outcome;
+  }
+
+  private overtaken({ id, kind }: JobRecord): Outcome {
+    this.#log.warn('another host has taken the job over', { job: id, kind });
+    return { kind: 'elsewhere' };
   }
 
   private async pause(task: JobTask, record: JobRecord): Promise<Outcome> {
@@ -158,7 +167,7 @@ export class JobExecution {
       await this.write(task, outcome.record);
       return outcome;
     }
-    await this.quietly(task.store.tidy(record.id));
+    await this.quietly(task.store.tidy(record));
     this.feed.tell(jobOf(record));
     return { kind: 'ended', record };
   }
@@ -241,4 +250,15 @@ export class JobExecution {
       this.#log.warn('part of the bookkeeping of a job failed', { err: error });
     }
   }
+}
+
+/**
+ * Whether another host looks after the job, whose lock is not the one that was taken: it has taken the job over
+ * since, or the one that seemed to be dead has shown itself again.
+ */
+function isElsewhere(latest: JobRecord, locked: JobRecord): boolean {
+  if (isEnd(latest.state) && latest.published) return false;
+  if (latest.takeovers > locked.takeovers) return true;
+  const takesOver = locked.takeovers > latest.takeovers;
+  return takesOver && latest.updatedAt.getTime() !== locked.updatedAt.getTime();
 }

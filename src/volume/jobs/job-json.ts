@@ -31,6 +31,7 @@ function reviveRecord(value: Record<string, unknown>): JobRecord | undefined {
     ...job,
     manifest: manifest as unknown as JobManifest,
     owner: (value['owner'] ?? null) as JobRecord['owner'],
+    takeovers: Number(value['takeovers'] ?? 0),
     failures: Number(value['failures'] ?? 0),
     retryAt: reviveDates(value)['retryAt'] ?? null,
     published: value['published'] === true,

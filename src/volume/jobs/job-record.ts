@@ -46,6 +46,11 @@ export interface JobOwner {
 export interface JobRecord<Manifest extends JobManifest = JobManifest> extends Job {
   readonly manifest: Manifest;
   readonly owner: JobOwner | null;
+  /**
+   * How often another host has taken the job over. Each time has a lock of its own: filesystems keep the locks of a
+   * dead host for minutes (CephFS, NFSv4), or until it is back (NFSv3).
+   */
+  readonly takeovers: number;
   /** Failed attempts in a row. */
   readonly failures: number;
   /** No attempt is made before; `null` when nothing forbids one. */
@@ -83,6 +88,7 @@ export function newRecord<Manifest extends JobManifest>(
     error: null,
     manifest,
     owner: null,
+    takeovers: 0,
     failures: 0,
     retryAt: null,
     published: false,
@@ -91,7 +97,8 @@ export function newRecord<Manifest extends JobManifest>(
 
 /** What outsiders see of it. */
 export function jobOf(record: JobRecord): Job {
-  const { manifest: _m, owner: _o, failures: _f, retryAt: _r, published: _p, ...job } = record;
+  const { manifest: _m, owner: _o, takeovers: _t, failures: _f, ...rest } = record;
+  const { retryAt: _r, published: _p, ...job } = rest;
   return job;
 }
 

@@ -9,8 +9,6 @@ import { JobTasks } from './job-tasks.js';
 import { Takeover } from './takeover.js';
 import { VolumeRecovery, type Look } from './volume-recovery.js';
 
-/** How often the records are looked through for jobs that nobody looks after any more. */
-const RECORDS_EVERY_MS = 15_000;
 /** How often the whole volume is. */
 const JOURNAL_EVERY_MS = 3_600_000;
 
@@ -24,6 +22,7 @@ export class JobRecovery {
   readonly #takeover: Takeover;
   readonly #volumes = new Map<Volume, VolumeRecovery>();
   readonly #endings: (() => void)[] = [];
+  #due: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(
@@ -41,7 +40,8 @@ export class JobRecovery {
     this.#endings.push(
       this.registry.onUsable((volume) => this.recover(volume, 'journal')),
       this.bus.subscribe(WORKER_DIED, () => this.recoverAll('journal')),
-      every(RECORDS_EVERY_MS, () => this.recoverAll('records')),
+      // As often as the owners of jobs give a sign of life.
+      every(this.settings.jobs.heartbeatMs, () => this.recoverAll('records')),
       every(JOURNAL_EVERY_MS, () => this.recoverAll('journal')),
     );
     this.recoverAll('journal');
@@ -49,6 +49,7 @@ export class JobRecovery {
 
   stop(): void {
     this.#stopped = true;
+    clearTimeout(this.#due);
     for (const end of this.#endings.splice(0)) end();
   }
 
@@ -75,9 +76,19 @@ export class JobRecovery {
       });
       this.#volumes.set(volume, recovery);
     }
-    recovery.look(what).catch((error: unknown) => {
-      this.#log.warn('jobs could not be recovered', { volume: volume.name, err: error });
-    });
+    recovery.look(what).then(
+      () => this.lookWhenDue(),
+      (error: unknown) =>
+        this.#log.warn('jobs could not be recovered', { volume: volume.name, err: error }),
+    );
+  }
+
+  /** Not only at the next turn, which would come up to one interval later. */
+  private lookWhenDue(): void {
+    clearTimeout(this.#due);
+    const dueInMs = this.#takeover.dueInMs();
+    if (this.#stopped || dueInMs === undefined) return;
+    this.#due = setTimeout(() => this.recoverAll('records'), Math.ceil(dueInMs)).unref();
   }
 }
 

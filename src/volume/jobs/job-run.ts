@@ -77,6 +77,14 @@ export class JobRun implements JobAttempt {
     this.signal.throwIfAborted();
   }
 
+  /** Whether another host runs the job now, or has ended it, because this one seemed to be dead. */
+  async isOvertaken(): Promise<boolean> {
+    const { id, takeovers } = this.#record;
+    const found = await this.task.store.read(id);
+    if (found === undefined) return false;
+    return found.takeovers > takeovers || this.isOthers(found.owner);
+  }
+
   private change(changes: Partial<JobRecord>): void {
     this.#record = { ...this.#record, ...changes, updatedAt: new Date() };
     this.#changed = true;
@@ -107,9 +115,13 @@ export class JobRun implements JobAttempt {
   /** Whether the job is still to be run, and by us. */
   private async look(): Promise<void> {
     const { store, isCancellable } = this.task;
-    const { id } = this.#record;
-    if (isCancellable && (await store.isCancelRequested(id))) this.interrupt('cancelled');
-    const owner = (await store.read(id))?.owner;
-    if (owner && owner.node !== this.options.owner.node) this.interrupt('overtaken');
+    if (isCancellable && (await store.isCancelRequested(this.#record.id))) {
+      this.interrupt('cancelled');
+    }
+    if (await this.isOvertaken()) this.interrupt('overtaken');
+  }
+
+  private isOthers(owner: JobOwner | null): boolean {
+    return owner !== null && owner.node !== this.options.owner.node;
   }
 }

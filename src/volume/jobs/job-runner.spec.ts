@@ -24,7 +24,7 @@ class ScriptedTask extends JobTask<CloneVFolderManifest> {
   }
 
   async lock(): Promise<LockOutcome> {
-    return this.lockOutcome ?? (await this.store.lock(this.record.id));
+    return this.lockOutcome ?? (await this.store.lock(this.record));
   }
 
   async run(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
@@ -260,5 +260,36 @@ describe('JobRunner', () => {
     worker.runner.submit(scripted);
     await eventually(() => !worker.runner.has(scripted.record.id));
     expect(scripted.calls).toEqual([]);
+  });
+
+  it.each(['succeeds', 'fails'])(
+    'says nothing when it %s after another host has ended the job',
+    async (how) => {
+      const scripted = await task(async ({ record }) => {
+        // Stood still for long, in the middle of the work.
+        const end = { state: 'done', published: true, owner: null, takeovers: 1 } as const;
+        await worker.store.save({ ...record, ...end, endedAt: new Date() }, { durable: true });
+        if (how === 'fails') throw new Error('what was to be copied is in place');
+      });
+      const { id } = scripted.record;
+      worker.runner.submit(scripted);
+      await eventually(() => scripted.calls.includes('run') && !worker.runner.has(id));
+      expect(scripted.calls).toEqual(['run']);
+      expect(rig.publisher.of(id)).toEqual([]);
+      expect(await worker.store.read(id)).toMatchObject({ state: 'done', takeovers: 1 });
+    },
+  );
+
+  it('tells nothing while it cannot find out whether another host has taken the job over', async () => {
+    const { store } = worker;
+    const scripted = await task(async () => {
+      scripted.store.read = () => Promise.reject(new StorageError('UNAVAILABLE', 'it hangs'));
+      throw new Error('what was to be copied is in place');
+    });
+    const { id } = scripted.record;
+    await expect(worker.runner.complete(scripted)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    expect(rig.publisher.of(id)).toEqual([]);
+    expect(await store.read(id)).toMatchObject({ state: 'running' });
+    await worker.jobs.drain(1_000);
   });
 });

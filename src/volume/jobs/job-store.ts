@@ -25,7 +25,7 @@ const log = loggerFor('jobs');
 
 /**
  * The records of one volume's jobs: `<volume>/.storage-proxy/jobs/<id>.json`, beside them `<id>.lock` while
- * somebody runs the job, `<id>.cancel` when it is to be stopped, and a link for the destination of each clone.
+ * somebody runs the job (`<id>.1.lock` after the first takeover), `<id>.cancel` when it is to be stopped, and a link for the destination of each clone.
  * The noop volume keeps none. Rejects with SystemError, or UNAVAILABLE when the volume is not usable.
  */
 export class JobStore {
@@ -73,9 +73,11 @@ export class JobStore {
     return records;
   }
 
-  /** Takes the lock that whoever runs the job holds. */
-  async lock(id: JobId): Promise<LockOutcome> {
-    const lock = await this.inDirectory((directory) => lockFile(directory, lockName(id)));
+  /** Takes the lock that whoever runs the job, after so many takeovers, holds. */
+  async lock({ id, takeovers }: Pick<JobRecord, 'id' | 'takeovers'>): Promise<LockOutcome> {
+    const lock = await this.inDirectory((directory) =>
+      lockFile(directory, lockName(id, takeovers)),
+    );
     return lock ?? 'gone';
   }
 
@@ -112,13 +114,14 @@ export class JobStore {
   }
 
   /** Removes what only a running job needs. The caller holds the lock, which this makes void. */
-  async tidy(id: JobId): Promise<void> {
-    await this.unlink(cancelName(id), lockName(id));
+  async tidy({ id, takeovers }: Pick<JobRecord, 'id' | 'takeovers'>): Promise<void> {
+    const locks = Array.from({ length: takeovers + 1 }, (_, index) => lockName(id, index));
+    await this.unlink(cancelName(id), ...locks);
   }
 
   /** Forgets the job. */
   async remove(id: JobId): Promise<void> {
-    await this.unlink(cancelName(id), lockName(id), recordName(id));
+    await this.unlink(cancelName(id), lockName(id, 0), recordName(id));
   }
 
   /** Removes temporary files whose writer died. */
@@ -201,7 +204,8 @@ export class JobStore {
 }
 
 const recordName = (id: JobId): Buffer => Buffer.from(id + RECORD_SUFFIX);
-const lockName = (id: JobId): Buffer => Buffer.from(`${id}.lock`);
+const lockName = (id: JobId, takeovers: number): Buffer =>
+  Buffer.from(takeovers === 0 ? `${id}.lock` : `${id}.${takeovers}.lock`);
 const cancelName = (id: JobId): Buffer => Buffer.from(`${id}.cancel`);
 
 /** The scope type is no part of it: scopes of one UUID share a directory, and so do their folders. */

@@ -18,25 +18,26 @@ describe('Takeover', () => {
   });
 
   it('allows what nobody runs, and what this host runs, at once', () => {
-    expect(takeover.allows(record({ owner: null }))).toBe(true);
-    expect(takeover.allows(record({ state: 'pending' }))).toBe(true);
-    expect(takeover.allows(record({ owner: { node: 'here', pid: 99 } }))).toBe(true);
+    expect(takeover.permits(record({ owner: null }))).toBe('run');
+    expect(takeover.permits(record({ state: 'pending' }))).toBe('run');
+    expect(takeover.permits(record({ owner: { node: 'here', pid: 99 } }))).toBe('run');
   });
 
   it('allows a job of another host once its record has stood still for long enough (B3)', () => {
     // However old the record claims to be: the clock of the other host may be wrong.
-    expect(takeover.allows(record({ updatedAt: new Date(0) }))).toBe(false);
+    expect(takeover.permits(record({ updatedAt: new Date(0) }))).toBe('leave');
     nowMs += 44_000;
-    expect(takeover.allows(record({ updatedAt: new Date(0) }))).toBe(false);
+    expect(takeover.permits(record({ updatedAt: new Date(0) }))).toBe('leave');
+    expect(takeover.dueInMs()).toBe(1_000);
     nowMs += 1_000;
-    expect(takeover.allows(record({ updatedAt: new Date(0) }))).toBe(true);
+    expect(takeover.permits(record({ updatedAt: new Date(0) }))).toBe('take-over');
   });
 
   it('begins anew with every sign of life', () => {
-    expect(takeover.allows(record({ updatedAt: new Date(1) }))).toBe(false);
+    expect(takeover.permits(record({ updatedAt: new Date(1) }))).toBe('leave');
     nowMs += 40_000;
-    expect(takeover.allows(record({ updatedAt: new Date(2) }))).toBe(false);
+    expect(takeover.permits(record({ updatedAt: new Date(2) }))).toBe('leave');
     nowMs += 40_000;
-    expect(takeover.allows(record({ updatedAt: new Date(2) }))).toBe(false);
+    expect(takeover.permits(record({ updatedAt: new Date(2) }))).toBe('leave');
   });
 });

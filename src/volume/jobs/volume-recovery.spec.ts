@@ -4,6 +4,7 @@ import { VFolderId } from '../ids/vfolder-id.js';
 import { SCOPE, SCOPED } from '../testing/domain-rig.js';
 import { WORKER_DIED } from '../worker-bus.js';
 import { newJobId } from './job.js';
+import type { JobLock } from './job-lock.js';
 import { newRecord, type CloneVFolderManifest, type JobRecord } from './job-record.js';
 import { eventually, JobRig, untilEnd, type JobWorker } from './testing/job-rig.js';
 
@@ -131,5 +132,53 @@ describe('recovery of jobs', () => {
       vfolder: `project:${SCOPE.uuid}/dddddddd5b4a43929190807060504030`,
     });
     expect((await worker.jobs.list()).map(({ id }) => id)).toContain(job);
+  });
+
+  describe('of a host that died', () => {
+    const jobs = { retentionMs: 86_400_000, concurrency: 2, heartbeatMs: 20, expiredAfterMs: 300 };
+    const running = { state: 'running', attempts: 1, owner: { node: 'there', pid: 1 } } as const;
+    let others: JobRig;
+
+    /** As a filesystem does that keeps the locks of a dead host. */
+    async function takenOver(record: JobRecord): Promise<void> {
+      const survivor = await others.worker();
+      survivor.jobs.start();
+      expect(await untilEnd(survivor, record.id)).toMatchObject({ state: 'done', attempts: 2 });
+      await eventually(() => others.publisher.of(record.id).length === 2);
+      await survivor.jobs.drain(1_000);
+      const names = fs.readdirSync(path.join(others.domain.path, '.storage-proxy/jobs'));
+      expect(names.filter((name) => name.endsWith('.lock'))).toEqual([]);
+    }
+
+    beforeEach(async () => {
+      others = new JobRig({ jobs });
+      const first = await others.worker({ nodeId: 'there' });
+      await first.vfolders.create(SCOPED);
+    });
+    afterEach(() => others.remove());
+
+    it('takes over a clone although its lock is still held', async () => {
+      const record = clone(running);
+      const dead = await others.worker({ nodeId: 'there' });
+      await dead.store.save(record, { durable: true });
+      await dead.store.claimDestination(VFolderId.parse(record.vfolder), record.id);
+      const lock = (await dead.store.lock(record)) as JobLock;
+      await takenOver(record);
+      await lock.release();
+    });
+
+    it('takes over a deletion although its lock is still held', async () => {
+      const id = newJobId();
+      const name = `.trash/${id}.user.dddddddd5b4a43929190807060504030`;
+      const vfolder = `${SCOPE.toString()}/dddddddd5b4a43929190807060504030`;
+      fs.mkdirSync(path.join(others.domain.path, SCOPE.pathname, name));
+      const manifest = { kind: 'delete_vfolder', place: 'trash', inode: null } as const;
+      const record = { ...newRecord({ id, volume: 'local', vfolder, manifest }), ...running };
+      const dead = await others.worker({ nodeId: 'there' });
+      await dead.store.save(record, { durable: true });
+      const lock = (await dead.tasks.of(record).lock()) as JobLock;
+      await takenOver(record);
+      await lock.release();
+    });
   });
 });

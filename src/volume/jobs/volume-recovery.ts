@@ -84,14 +84,24 @@ export class VolumeRecovery {
 
   private async resume(record: JobRecord): Promise<void> {
     const { runner, tasks } = this.options;
-    if (!this.isDue(record) || (await this.isUnpromised(record))) return;
-    runner.submit(tasks.of(record));
+    const due = this.due(record);
+    if (due === undefined || (await this.isUnpromised(due))) return;
+    runner.submit(tasks.of(due));
   }
 
-  private isDue({ id, retryAt, ...rest }: JobRecord): boolean {
-    if (this.options.runner.has(id)) return false;
-    if (retryAt !== null && retryAt.getTime() > Date.now()) return false;
-    return this.options.takeover.allows({ id, retryAt, ...rest });
+  /** The record to go on with; `undefined` when it is not the time, or not for us, to do so. */
+  private due<Record extends JobRecord>(record: Record): Record | undefined {
+    const { id, retryAt, takeovers } = record;
+    if (this.options.runner.has(id)) return undefined;
+    if (retryAt !== null && retryAt.getTime() > Date.now()) return undefined;
+    const permission = this.options.takeover.permits(record);
+    if (permission === 'leave') return undefined;
+    if (permission === 'run') return record;
+    this.#log.warn('taking a job over from a host that gives no sign of life', {
+      job: id,
+      host: record.owner?.node,
+    });
+    return { ...record, takeovers: takeovers + 1 };
   }
 
   /** The request for this clone was cut off before its answer, and another one may have come instead. */
@@ -144,9 +154,7 @@ export class VolumeRecovery {
         vfolder: vfolder.toString(),
         manifest: { kind: 'delete_vfolder', place: leftover.place, inode: null },
       });
-    if (isKind(record, 'delete_vfolder') && this.isDue(record)) {
-      this.options.runner.submit(this.options.tasks.of(record));
-    }
+    if (isKind(record, 'delete_vfolder')) await this.resume(record);
   }
 
   /** A record is written before anything is staged and lasts until its clone has ended. */
