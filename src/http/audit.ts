@@ -46,9 +46,8 @@ export interface AuditedEnd {
 export function auditRequest(context: RequestContext, end: AuditedEnd): void {
   const { operation } = context;
   // Refused before anybody looked at what it wanted: a flood of these is counted, not recorded.
-  if (operation === undefined || end.statusCode === 429 || !isAudited(operation as Operation)) {
-    return;
-  }
+  if (operation === undefined || end.statusCode === 429) return;
+  if (!isAudited(operation as Operation) && !context.changed) return;
   audit({
     plane: context.plane,
     operation,

@@ -13,6 +13,8 @@ export interface RequestContext {
   principal?: string;
   /** What it is about, for the audit trail. */
   subject?: AuditSubject;
+  /** It changed something although its operation only reads: the audit trail tells of it. */
+  changed?: boolean;
   /** `error_code` of the answer, when it is an error. */
   errorCode?: string;
   /** Bytes written to the client's socket behind Node's back (`sendfile`). */
@@ -29,6 +31,12 @@ export function runInRequest<T>(context: RequestContext, work: () => T): T {
 /** The current request, or `undefined` in background work. */
 export function currentRequest(): RequestContext | undefined {
   return storage.getStore();
+}
+
+/** Something was changed for the current request, whatever its operation; without effect elsewhere. */
+export function noteChange(): void {
+  const request = currentRequest();
+  if (request) request.changed = true;
 }
 
 /** Adds to what the audit trail will say of the current request; without effect elsewhere. */

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { send } from '../support/http.js';
 import { childrenOf, environmentOf, statusOf } from '../support/processes.js';
@@ -49,6 +49,14 @@ describe('what the product writes in the life of a folder', () => {
     ] as const) {
       said.push((await proxy.patch(token, offset, CONTENT)).text);
     }
+    // Whole, and without a place to go until its directory is there: HEAD is what completes it.
+    const bare = await proxy.createFolder('bare');
+    const late = await proxy.uploadToken(bare, 'dir/late.csv', CONTENT.length);
+    tokens.push(late);
+    said.push((await proxy.patch(late, 0, CONTENT)).text);
+    mkdirSync(join(bare.path, 'dir'));
+    await proxy.client('HEAD', '/upload', { token: late });
+    await proxy.client('HEAD', '/upload', { token: late });
     for (const token of [download, `${download}x`, upload, 'nonsense']) {
       said.push((await proxy.client('GET', '/download', { token, dst_dir: '../..' })).text);
       said.push((await proxy.client('GET', '/download-archive', { token })).text);
@@ -109,9 +117,10 @@ describe('what the product writes in the life of a folder', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     const ended = (operation: string) =>
       records.filter((record) => record['operation'] === operation).map(({ result }) => result);
-    expect(ended('folder.create')).toEqual(['ok', 'refused']);
-    expect(ended('file.upload')).toEqual(['ok']);
-    expect(ended('upload.patch')).toEqual(['refused', 'refused', 'ok', 'refused']);
+    expect(ended('folder.create')).toEqual(['ok', 'ok', 'refused']);
+    expect(ended('file.upload')).toEqual(['ok', 'ok']);
+    expect(ended('upload.patch')).toEqual(['refused', 'refused', 'ok', 'refused', 'refused']);
+    expect(ended('upload.head')).toEqual(['ok']);
     expect(ended('file.mkdir')).toEqual(['refused']);
     const issued = records.find(({ operation }) => operation === 'file.upload');
     const used = records.find(

@@ -4,6 +4,7 @@ import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { isSameInode } from '../../native/stat.js';
 import { meterTransfer } from '../../observability/metrics.js';
+import { noteChange } from '../../observability/request-context.js';
 import type { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import type { Volume } from '../volume.js';
 import { explainFull } from '../full-quota.js';
@@ -66,7 +67,10 @@ export class OpenUpload {
       // Forgotten by a flush, or behind because of a body that broke off.
       if (lease.offset !== offset) await lease.record(offset);
       const upload = new OpenUpload(volume, request, staged, options, offset);
-      if (offset === request.sizeBytes) await upload.finish();
+      if (offset === request.sizeBytes) {
+        await upload.finish();
+        noteChange();
+      }
       return upload;
     } catch (error) {
       await options.lease.release();
