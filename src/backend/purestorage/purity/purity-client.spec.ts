@@ -109,6 +109,27 @@ describe('PurityClient', () => {
       expect(array.logins).toBe(2);
     });
 
+    it('does not log in again for what a new session was refused too', async () => {
+      const client = connect({ version });
+      faultFor('/alerts', { kind: 'status', status: version[0] === 1 ? 403 : 401 });
+      for (let time = 0; time < 3; time++) {
+        await expect(client.page('alerts', { time })).rejects.toMatchObject({ failure: 'refused' });
+        await client.page('arrays');
+      }
+      expect(array.logins).toBe(2);
+      array.expireSessions();
+      await client.page('arrays');
+      expect(array.logins).toBe(3);
+    });
+
+    it('asks no more for a login that was refused a moment ago', async () => {
+      const client = connect({ version, apiToken: 'T-revoked' });
+      for (let time = 0; time < 3; time++) {
+        await expect(client.page('arrays')).rejects.toMatchObject({ failure: 'token' });
+      }
+      expect(array.logins).toBe(1);
+    });
+
     it('reads all pages, by the token and not by counts', async () => {
       array.state.blades = 25;
       array.maxPage = 10;

@@ -5,6 +5,8 @@ import { PurityError } from './purity-error.js';
 
 /** The array ends sessions that were idle (30 minutes unless configured): 401 says so in REST 2, 403 in REST 1. */
 const EXPIRED = [401, 403];
+/** How long a refused login stands: an array locks users whose logins fail again and again. */
+const REFUSED_MS = 30_000;
 
 /**
  * A login with an API token that all calls share. It is made when first needed, by one request however many wait
@@ -12,10 +14,14 @@ const EXPIRED = [401, 403];
  */
 export class PuritySession {
   #login: Promise<string> | undefined;
+  #refused: { readonly error: PurityError; readonly at: number } | undefined;
+  /** Resources that were refused to a new session too, which thus is no question of its age, with that session. */
+  readonly #forbidden = new Map<string, string>();
 
   constructor(
     private readonly exchange: Exchange,
     private readonly apiToken: string,
+    private readonly now: () => number = () => performance.now(),
   ) {
     protectSecrets([apiToken]);
   }
@@ -23,11 +29,17 @@ export class PuritySession {
   /** Sends a call with the session. Rejects with PurityError `token` when the login is refused. */
   async send(call: Call): Promise<Answer> {
     const login = this.#current();
-    const answer = await this.#sendWith(await login, call);
-    if (!EXPIRED.includes(answer.status)) return answer;
+    const token = await login;
+    const answer = await this.#sendWith(token, call);
+    const resource = resourceOf(call);
+    if (!EXPIRED.includes(answer.status) || this.#forbidden.get(resource) === token) return answer;
     // Whoever comes first makes the new login, the others find it.
     if (this.#login === login) this.#login = undefined;
-    return await this.#sendWith(await this.#current(), call);
+    const newToken = await this.#current();
+    const again = await this.#sendWith(newToken, call);
+    if (EXPIRED.includes(again.status)) this.#forbidden.set(resource, newToken);
+    else this.#forbidden.delete(resource);
+    return again;
   }
 
   /** Tells the array that the session is over, if it can be reached; never rejects. */
@@ -51,17 +63,21 @@ export class PuritySession {
   }
 
   async #logIn(): Promise<string> {
+    if (this.#refused && this.now() - this.#refused.at < REFUSED_MS) throw this.#refused.error;
     const answer = await this.exchange.send({
       method: 'POST',
       path: '/api/login',
       headers: { 'api-token': this.apiToken },
     });
     if ([400, 401, 403].includes(answer.status)) {
-      throw new PurityError(
+      const error = new PurityError(
         'token',
         `${refusal(answer, 'the login').message}. Check "purity_api_token": pureadmin list --api-token shows what there is`,
       );
+      this.#refused = { error, at: this.now() };
+      throw error;
     }
+    this.#refused = undefined;
     if (answer.status !== 200) throw refusal(answer, 'the login');
     const token = answer.headers['x-auth-token'];
     if (typeof token !== 'string' || token === '') {
@@ -74,4 +90,9 @@ export class PuritySession {
   #sendWith(token: string, call: Call): Promise<Answer> {
     return this.exchange.send({ ...call, headers: { ...call.headers, 'x-auth-token': token } });
   }
+}
+
+/** Without the query, in which pages and names differ. */
+function resourceOf({ method, path }: Call): string {
+  return `${method} ${path.split('?', 1)[0]}`;
 }

@@ -1,4 +1,4 @@
-/** How the last question ended. */
+/** How the last question ended, with the last answer that there was. */
 export interface Outcome<T> {
   readonly value?: T;
   readonly error?: unknown;
@@ -37,7 +37,7 @@ export class Recent<T> {
       this.#last = { value };
       return value;
     } catch (error) {
-      this.#last = { error };
+      this.#last = { ...this.#last, error };
       throw error;
     } finally {
       this.#asking = undefined;
