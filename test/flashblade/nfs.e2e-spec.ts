@@ -2,6 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { BackendHost } from '../conformance/suite/backend-under-test.js';
+import { flashBladeOptions } from '../support/flashblade-options.js';
 import { newVFolderId, vfolderPath } from '../support/ids.js';
 import { send } from '../support/http.js';
 import { PuritySimulator } from '../support/purity-simulator/purity-simulator.js';
@@ -149,30 +151,29 @@ describe('FlashBlade volumes over NFSv3', () => {
   it('refuses a mount whose locks stay on this host', async () => {
     const mount = '/mnt/nolock';
     fs.mkdirSync(mount);
-    const options = 'vers=3,proto=tcp,nolock,nosharecache';
-    execFileSync('mount', ['-t', 'nfs', '-o', options, '127.0.0.1:/mnt/export/vol', mount]);
-    const volume = {
-      backend: 'purestorage',
-      path: mount,
-      options: {
-        purity_endpoint: array.endpoint,
-        purity_api_token: array.apiToken,
-        purity_fs_name: 'vfolders',
-        rapidfile: 'off',
-      },
-    };
-    const alone = { ...volume, options: { ...volume.options, local_locks: 'allow' } };
-    const server = await TestServer.start({ config: { volume: { shared: volume, alone } } });
-    const listed = await ask(server, 'GET', '/volumes');
-    expect(listed.text).toContain('"alone"');
-    expect(listed.text).not.toContain('"shared"');
-    expect(server.output).toContain('local_locks = \\"allow\\"');
-    await server.stop();
-    execFileSync('umount', [mount]);
+    const how = 'vers=3,proto=tcp,nolock,nosharecache';
+    execFileSync('mount', ['-t', 'nfs', '-o', how, '127.0.0.1:/mnt/export/vol', mount]);
+    const options = { ...flashBladeOptions(array), requireNfs: true };
+    const disk = { path: mount, options, dispose: () => undefined };
+    const host = new BackendHost({ name: 'purestorage', makeVolume: async () => disk });
+    await host.start();
+    try {
+      await expect(host.open()).rejects.toThrow('local_locks = "allow"');
+      const alone = { ...host.settings(disk), options: { ...options, localLocks: 'allow' } };
+      const { warnings, close } = await host.backend.open(alone);
+      expect(warnings.join()).toContain('lookupcache=positive');
+      await close(5000);
+    } finally {
+      await host.stop();
+      execFileSync('umount', [mount]);
+    }
   });
 
   it('serves its other volumes while the file server hangs, and this one again afterwards', async () => {
     const vfid = await createFolder(here);
+    const content = randomBytes(200_000);
+    const token = await uploadToken(vfid, 'begun', content.length);
+    expect((await patch(here, token, 0, content.subarray(0, 100_000))).status).toBe(204);
     const listed = async (): Promise<string> => (await ask(here, 'GET', '/volumes')).text;
     fs.writeFileSync(THREADS, '0');
     try {
@@ -194,5 +195,12 @@ describe('FlashBlade volumes over NFSv3', () => {
     );
     const { status } = await ask(here, 'GET', '/folder/usage', { volume: 'blade', vfid });
     expect(status).toBe(200);
+    // The server grants no lock until those that clients had before are reclaimed.
+    await here.until('the upload to go on', async () => {
+      return (await head(here, token)).headers['upload-offset'] === '100000';
+    });
+    expect((await patch(here, token, 100_000, content.subarray(100_000))).status).toBe(204);
+    const stored = fs.readFileSync(path.join(EXPORTED, name, vfolderPath(vfid), 'begun'));
+    expect(stored.equals(content)).toBe(true);
   });
 });

@@ -35,7 +35,7 @@ async function main() {
   }
   if (named.length === 1) return await runHere(named[0]);
   if (named.length === 0 && process.env.CI !== 'true') return skipAll();
-  const failed = await runSideBySide(named.length > 0 ? named : await unlessSetAside(rigNames));
+  const failed = await runSideBySide(named.length > 0 ? named : rigNames);
   for (const name of failed) console.error(`The ${name} suite failed.`);
   return failed.length > 0 ? 1 : 0;
 }
@@ -47,17 +47,6 @@ function skipAll() {
     );
   }
   return 0;
-}
-
-/** Without those whose rig gives a reason why only naming it runs it. */
-async function unlessSetAside(names) {
-  const kept = [];
-  for (const name of names) {
-    const { setAside } = await import(`./${name}.rig.mjs`);
-    if (setAside) console.log(`SKIPPED the ${name} suite: ${setAside}`);
-    else kept.push(name);
-  }
-  return kept;
 }
 
 async function runHere(name) {
