@@ -16,7 +16,7 @@ export class UsageWalks {
 
   constructor(private readonly deadlineMs: number) {}
 
-  /** Rejects with SystemError when the vfolder is missing, with StorageError UNAVAILABLE after the deadline. */
+  /** Rejects with SystemError when the vfolder is missing, with StorageError UNAVAILABLE after the deadline, and when the volume hangs. */
   async walk(volume: Volume, id: VFolderId): Promise<TreeUsage> {
     const key = `${volume.name}/${id.folder}/${id.scope?.pathname ?? ''}`;
     const running = this.#walks.get(key);
@@ -34,21 +34,24 @@ export class UsageWalks {
       { subject: 'volume', volume: volume.name },
     );
     const stop = new AbortController();
-    let timer: NodeJS.Timeout | undefined;
     // A thread that hangs in a system call does not see the signal, hence the race.
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        stop.abort(tooLate);
-        reject(tooLate);
-      }, this.deadlineMs);
+    let giveUp: (reason: StorageError) => void = () => undefined;
+    const givenUp = new Promise<never>((_, reject) => {
+      giveUp = (reason) => {
+        stop.abort(reason);
+        reject(reason);
+      };
     });
+    const timer = setTimeout(() => giveUp(tooLate), this.deadlineMs);
+    const stopListening = volume.onHung(giveUp);
     try {
       return await Promise.race([
         trees.usage(volume.locate(id), { signal: stop.signal, omit: [UPLOADS] }),
-        deadline,
+        givenUp,
       ]);
     } finally {
       clearTimeout(timer);
+      stopListening();
     }
   }
 }

@@ -254,6 +254,19 @@ describe('VFolders', () => {
       await expect(vfolders.usage(SCOPED)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     });
 
+    it('does not wait for a volume that is found hanging', async () => {
+      const { vfolders, registry } = await rig.worker();
+      await vfolders.create(SCOPED);
+      const volume = registry.get('local');
+      const walk = new Promise<never>(() => undefined);
+      const usage = jest.spyOn(volume.strategies.trees, 'usage').mockReturnValue(walk);
+      const refused = vfolders.usage(SCOPED).catch((error: unknown) => error);
+      while (usage.mock.calls.length === 0) await new Promise(setImmediate);
+      volume.markHung('no answer to stat within 5 s');
+      expect(await refused).toMatchObject({ code: 'UNAVAILABLE' });
+      expect(usage.mock.calls[0]![1]!.signal!.aborted).toBe(true);
+    });
+
     it('needs the vfolder', async () => {
       const { vfolders } = await rig.worker();
       await expect(vfolders.usage(UNSCOPED)).rejects.toMatchObject({

@@ -56,6 +56,7 @@ export class Volume {
   readonly bulkhead: Bulkhead;
   #state: VolumeState = { kind: 'opening', reason: 'it is being opened' };
   #hung: string | null = null;
+  readonly #hungListeners = new Set<(refusal: StorageError) => void>();
 
   constructor(
     readonly settings: VolumeSettings,
@@ -99,6 +100,17 @@ export class Volume {
   /** What the health probe found: while the volume hangs its requests are refused at once instead of hanging too. */
   markHung(reason: string | null): void {
     this.#hung = reason;
+    if (reason === null) return;
+    for (const listener of this.#hungListeners) listener(this.unavailable(reason));
+  }
+
+  /**
+   * Tells work that may rightly take longer than the probe waits that it waits for a hanging volume.
+   * Returns the way to stop listening.
+   */
+  onHung(listener: (refusal: StorageError) => void): () => void {
+    this.#hungListeners.add(listener);
+    return () => void this.#hungListeners.delete(listener);
   }
 
   /**
