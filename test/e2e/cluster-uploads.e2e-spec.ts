@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { begin, send, type Answer } from '../support/http.js';
 import { newVFolderId, vfolderPath } from '../support/ids.js';
@@ -19,7 +19,7 @@ describeWith(VALKEY)('uploads through the registry', () => {
     valkey = await ValkeyServer.start();
     server = await TestServer.start({
       config: {
-        valkey: { addr: valkey.address, 'request-timeout': 0.5 },
+        valkey: { addr: valkey.address, 'request-timeout': 60 },
         uploads: { 'lock-wait': '10s' },
       },
     });
@@ -30,6 +30,16 @@ describeWith(VALKEY)('uploads through the registry', () => {
     await server?.stop();
     await valkey?.remove();
   });
+
+  const folder = { volume: 'local', vfid };
+  const list = { ...folder, relpath: '' };
+
+  /** What `/health` says of Valkey. */
+  async function connections(): Promise<Row[]> {
+    const { json } = await server.manager('GET', '/health');
+    const { connectivity_checks: checks } = json['connectivity'] as { connectivity_checks: Row[] };
+    return checks.filter((row) => row.service_group === 'redis');
+  }
 
   async function upload(relpath: string, size: number): Promise<Upload> {
     const body = { volume: 'local', vfid, relpath, size };
@@ -46,6 +56,9 @@ describeWith(VALKEY)('uploads through the registry', () => {
 
     get url(): string {
       return `${server.clientUrl}/upload?token=${this.token}`;
+    }
+    get staging(): string {
+      return join(server.volumePath(), vfolderPath(vfid), '.upload', this.session);
     }
     offset(): Promise<string | null> {
       return valkey.client(DB).get(`tus.upload.offset:${this.session}`);
@@ -146,10 +159,16 @@ describeWith(VALKEY)('uploads through the registry', () => {
   });
 
   it('believes the offset of another proxy, which keeps no record here', async () => {
-    const one = await upload('foreign', 2 * MIB);
-    await one.patch(0, Buffer.alloc(MIB));
-    expect((await one.patch(0, Buffer.alloc(MIB))).status).toBe(409);
-    expect((await one.head()).headers['upload-offset']).toBe(String(MIB));
+    const one = await upload('foreign', 3 * MIB);
+    await one.patch(0, Buffer.alloc(MIB, 1));
+    // As the original writes: behind what is there, and then it adds up.
+    appendFileSync(one.staging, Buffer.alloc(MIB, 2));
+    await valkey.client(DB).incrby(`tus.upload.offset:${one.session}`, MIB);
+    expect((await one.patch(MIB, Buffer.alloc(MIB))).status).toBe(409);
+    expect((await one.head()).headers['upload-offset']).toBe(String(2 * MIB));
+    expect((await one.patch(2 * MIB, Buffer.alloc(MIB, 3))).status).toBe(204);
+    const whole = readFileSync(join(server.volumePath(), vfolderPath(vfid), 'foreign'));
+    expect([0, 1, 2].map((part) => whole[part * MIB])).toEqual([1, 2, 3]);
   });
 
   it('waits while Valkey is restarted, and serves what does not need it meanwhile', async () => {
@@ -172,9 +191,7 @@ describeWith(VALKEY)('uploads through the registry', () => {
     const answer = await one.patch(0, Buffer.alloc(MIB));
     expect(answer.status).toBe(503);
     expect(String(answer.json['msg'])).toContain('Valkey');
-    const { json } = await server.manager('GET', '/health');
-    const { connectivity_checks: checks } = json['connectivity'] as { connectivity_checks: Row[] };
-    const sick = checks.filter(({ is_healthy: healthy }) => !healthy);
+    const sick = (await connections()).filter(({ is_healthy: healthy }) => !healthy);
     expect(sick.map((row) => `${row.service_group}:${row.component_id}`)).toEqual([
       'redis:statistics',
       'redis:events',
@@ -188,18 +205,56 @@ describeWith(VALKEY)('uploads through the registry', () => {
     expect((await one.patch(0, Buffer.alloc(MIB))).status).toBe(204);
   });
 
-  it('is not slowed down by a Valkey that does not answer', async () => {
+  it('says clearly that the password is wrong, serves what needs none, and recovers', async () => {
+    const one = await upload('refused', MIB);
+    const admin = valkey.client(0);
+    await admin.call('CONFIG', 'SET', 'requirepass', 'changed');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    const sick = async (): Promise<Row[]> =>
+      (await connections()).filter(({ is_healthy: healthy }) => !healthy);
+    await server.until('all connections to be refused', async () => {
+      const rows = await sick();
+      return rows.length === 3 && rows.every((row) => /NOAUTH/.test(String(row.error_message)));
+    });
+    const refused = await server.manager('POST', '/folder/file/upload', {
+      ...folder,
+      relpath: 'other',
+      size: 1,
+    });
+    expect([refused.status, refused.json['msg']]).toEqual([503, expect.stringContaining('NOAUTH')]);
+    expect((await server.manager('POST', '/folder/file/list', list)).status).toBe(200);
+    await admin.call('CONFIG', 'SET', 'requirepass', '');
+    await server.until('all connections to be good', async () => (await sick()).length === 0);
+    expect((await one.patch(0, Buffer.alloc(MIB))).status).toBe(204);
+  });
+
+  it('slows nothing down that does not need it when it does not answer', async () => {
+    const { json } = await server.manager('POST', '/folder/file/download', {
+      ...folder,
+      relpath: 'keys',
+    });
     valkey.signal('SIGSTOP');
+    let isAnswered = false;
+    const needsIt = server
+      .manager('POST', '/folder/file/upload', { ...folder, relpath: 'slow', size: 1 })
+      .finally(() => {
+        isAnswered = true;
+      });
     try {
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, () =>
-          server.manager('POST', '/folder/file/list', { volume: 'local', vfid, relpath: '' }),
-        ),
-      );
-      expect(answers.every(({ status }) => status === 200)).toBe(true);
+      const answers = await Promise.all([
+        ...Array.from({ length: 20 }, () => server.manager('POST', '/folder/file/list', list)),
+        server.manager('GET', '/volumes'),
+        server.manager('GET', '/health'),
+        server.manager('POST', '/folder/file/download', { ...folder, relpath: 'keys' }),
+        send('GET', `${server.clientUrl}/download?token=${String(json['token'])}`),
+      ]);
+      expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
+      // Which has a minute's time: all the others did not wait for the same.
+      expect(isAnswered).toBe(false);
     } finally {
       valkey.signal('SIGCONT');
     }
+    expect((await needsIt).status).toBe(200);
   });
 });
 
@@ -207,4 +262,5 @@ interface Row {
   readonly service_group: string;
   readonly component_id: string;
   readonly is_healthy: boolean;
+  readonly error_message: string | null;
 }

@@ -32,7 +32,12 @@ export class EtcdServer {
 
   static async start(): Promise<EtcdServer> {
     const server = await EtcdServer.prepare();
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 

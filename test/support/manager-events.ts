@@ -43,6 +43,8 @@ export class ManagerEvents {
 
   async stop(): Promise<void> {
     this.#stopped = true;
+    // What waits for a connection would wait for ever.
+    this.#client.options.retryStrategy = () => null;
     this.#client.disconnect();
     await this.#reading;
   }

@@ -31,7 +31,12 @@ export class Sentinel {
   static async start(primary: ValkeyServer): Promise<Sentinel> {
     const [port = 0] = await freePorts(1);
     const sentinel = new Sentinel(port, primary);
-    await sentinel.#daemon.start();
+    try {
+      await sentinel.#daemon.start();
+    } catch (error) {
+      await sentinel.remove();
+      throw error;
+    }
     return sentinel;
   }
 

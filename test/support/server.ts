@@ -69,7 +69,13 @@ export class TestServer {
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const server = await TestServer.prepare(options);
-    await server.launch();
+    try {
+      await server.launch();
+    } catch (error) {
+      // Nobody else can, and its pipes would keep Jest from exiting.
+      await server.stop();
+      throw error;
+    }
     return server;
   }
 

@@ -43,7 +43,13 @@ export class ValkeyServer {
 
   static async start(options: ValkeyServerOptions = {}): Promise<ValkeyServer> {
     const server = await ValkeyServer.prepare(options);
-    await server.start();
+    try {
+      await server.start();
+    } catch (error) {
+      // Nobody else can: its clients would go on trying, and keep Jest from exiting.
+      await server.remove();
+      throw error;
+    }
     return server;
   }
 

@@ -33,7 +33,7 @@ export class ValkeyStatisticsStore extends StatisticsStore {
     const text = JSON.stringify({
       volume_name: volume,
       ...Object.fromEntries(members),
-      observed_at: observedAt.toISOString().replace('Z', '+00:00'),
+      observed_at: observedAt.toISOString().replace('Z', '000+00:00'),
     });
     await this.valkey.run('statistics', (client) =>
       client.set(keyOf(volume), text, 'PX', Math.ceil(ttlMs)),
@@ -45,7 +45,9 @@ export class ValkeyStatisticsStore extends StatisticsStore {
 function decode(text: string): Observed | null {
   try {
     const value = JSON.parse(text) as Record<string, unknown>;
-    const observedAt = new Date(String(value['observed_at']));
+    const told = new Date(String(value['observed_at']));
+    // By a host whose clock is ahead: it would be the newest for as long.
+    const observedAt = told.getTime() > Date.now() ? new Date() : told;
     const numbers = Object.entries(MEMBERS).map(([name, member]) => [name, Number(value[member])]);
     const isWhole = numbers.every(([, number]) => Number.isFinite(number));
     if (!isWhole || Number.isNaN(observedAt.getTime())) return null;

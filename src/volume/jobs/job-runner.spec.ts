@@ -277,6 +277,13 @@ describe('JobRunner', () => {
       expect(scripted.calls).toEqual(['run']);
       expect(rig.publisher.of(id)).toEqual([]);
       expect(await worker.store.read(id)).toMatchObject({ state: 'done', takeovers: 1 });
+      // What it had on the way to the disk when it was stopped.
+      const { record } = scripted;
+      await worker.store.save({ ...record, state: 'running' }, { durable: true });
+      expect(await worker.store.read(id)).toMatchObject({ state: 'done', takeovers: 1 });
+      await worker.store.remove(id);
+      expect(await worker.store.read(id)).toBeUndefined();
+      expect(await worker.store.ids()).toEqual([]);
     },
   );
 

@@ -25,7 +25,8 @@ const log = loggerFor('jobs');
 
 /**
  * The records of one volume's jobs: `<volume>/.storage-proxy/jobs/<id>.json`, beside them `<id>.lock` while
- * somebody runs the job (`<id>.1.lock` after the first takeover), `<id>.cancel` when it is to be stopped, and a link for the destination of each clone.
+ * somebody runs the job (`<id>.1.json` and `<id>.1.lock` after the first takeover, so that whatever a host still
+ * writes that was thought to be dead counts no more), `<id>.cancel` when it is to be stopped, and a link for the destination of each clone.
  * The noop volume keeps none. Rejects with SystemError, or UNAVAILABLE when the volume is not usable.
  */
 export class JobStore {
@@ -35,16 +36,13 @@ export class JobStore {
   async save(record: JobRecord, { durable }: { durable: boolean }): Promise<void> {
     await this.inDirectory(async (directory) => {
       const text = Buffer.from(encodeRecord(record));
-      await replaceFile(directory, recordName(record.id), text, { durable });
+      await replaceFile(directory, recordName(record), text, { durable });
     });
   }
 
   /** `undefined` when there is none, or none that can be read. */
   async read(id: JobId): Promise<JobRecord | undefined> {
-    const text = await this.inDirectory(
-      (directory) => ignoreMissing(readText(directory, recordName(id))),
-      { make: false },
-    );
+    const text = await this.inDirectory((directory) => readNewest(directory, id), { make: false });
     if (text === undefined) return undefined;
     const record = decodeRecord(text, this.volume.name);
     if (record === undefined) log.warn('job record cannot be read', { job: id });
@@ -74,9 +72,9 @@ export class JobStore {
   }
 
   /** Takes the lock that whoever runs the job, after so many takeovers, holds. */
-  async lock({ id, takeovers }: Pick<JobRecord, 'id' | 'takeovers'>): Promise<LockOutcome> {
+  async lock({ id, takeovers }: Turn): Promise<LockOutcome> {
     const lock = await this.inDirectory((directory) =>
-      lockFile(directory, lockName(id, takeovers)),
+      lockFile(directory, lockName({ id, takeovers })),
     );
     return lock ?? 'gone';
   }
@@ -114,14 +112,21 @@ export class JobStore {
   }
 
   /** Removes what only a running job needs. The caller holds the lock, which this makes void. */
-  async tidy({ id, takeovers }: Pick<JobRecord, 'id' | 'takeovers'>): Promise<void> {
-    const locks = Array.from({ length: takeovers + 1 }, (_, index) => lockName(id, index));
+  async tidy({ id, takeovers }: Turn): Promise<void> {
+    const locks = Array.from({ length: takeovers + 1 }, (_, index) =>
+      lockName({ id, takeovers: index }),
+    );
     await this.unlink(cancelName(id), ...locks);
   }
 
   /** Forgets the job. */
   async remove(id: JobId): Promise<void> {
-    await this.unlink(cancelName(id), lockName(id, 0), recordName(id));
+    const last = (await this.read(id))?.takeovers ?? 0;
+    const records = Array.from({ length: last + 1 }, (_, takeovers) =>
+      recordName({ id, takeovers }),
+    );
+    // The first comes last: by it the others are found.
+    await this.unlink(cancelName(id), lockName({ id, takeovers: 0 }), ...records.toReversed());
   }
 
   /** Removes temporary files whose writer died. */
@@ -203,9 +208,21 @@ export class JobStore {
   }
 }
 
-const recordName = (id: JobId): Buffer => Buffer.from(id + RECORD_SUFFIX);
-const lockName = (id: JobId, takeovers: number): Buffer =>
-  Buffer.from(takeovers === 0 ? `${id}.lock` : `${id}.${takeovers}.lock`);
+/** The text of the record after the last takeover. */
+async function readNewest(directory: Beneath, id: JobId): Promise<string | undefined> {
+  let newest: string | undefined;
+  for (let takeovers = 0; ; takeovers++) {
+    const text = await ignoreMissing(readText(directory, recordName({ id, takeovers })));
+    if (text === undefined) return newest;
+    newest = text;
+  }
+}
+
+type Turn = Pick<JobRecord, 'id' | 'takeovers'>;
+
+const turnName = ({ id, takeovers }: Turn): string => (takeovers === 0 ? id : `${id}.${takeovers}`);
+const recordName = (turn: Turn): Buffer => Buffer.from(turnName(turn) + RECORD_SUFFIX);
+const lockName = (turn: Turn): Buffer => Buffer.from(`${turnName(turn)}.lock`);
 const cancelName = (id: JobId): Buffer => Buffer.from(`${id}.cancel`);
 
 /** The scope type is no part of it: scopes of one UUID share a directory, and so do their folders. */

@@ -121,4 +121,11 @@ describe('VolumeStatistics', () => {
     await statistics.get('flash');
     expect(measured()).toBe(2);
   });
+
+  it('does not wait for a store that does not answer', async () => {
+    const store = new SharedStore();
+    store.read = () => new Promise(() => undefined);
+    const { worker } = rig({ store });
+    expect((await worker().get('flash')).metric).toEqual(metric(1));
+  });
 });

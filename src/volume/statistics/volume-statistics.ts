@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import type { PerformanceMetric } from '../../backend/contract/telemetry.js';
 import { isStorageError, StorageError } from '../../errors/storage-error.js';
@@ -14,6 +15,9 @@ import { WorkerBus } from '../worker-bus.js';
 import { StatisticsStore, type Observed } from './statistics-store.js';
 
 const TOPIC = 'volume.observed';
+
+/** A store that is slower than this is slower than asking the storage system. */
+const STORE_PATIENCE_MS = 500;
 
 const log = loggerFor('statistics');
 
@@ -128,7 +132,16 @@ export class VolumeStatistics {
   }
 
   private async shared(name: string): Promise<Observed | null> {
-    return await this.store.read(name).catch(() => null);
+    const patience = new AbortController();
+    const nothing = sleep(STORE_PATIENCE_MS, null, { ref: false, signal: patience.signal });
+    try {
+      return await Promise.race([this.store.read(name), nothing]);
+    } catch {
+      return null;
+    } finally {
+      nothing.catch(() => undefined);
+      patience.abort();
+    }
   }
 
   private tell(volume: string, { metric, observedAt }: Observed): void {
