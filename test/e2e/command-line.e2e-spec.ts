@@ -101,6 +101,14 @@ describe('the command line', () => {
     expect(bad.stderr).toMatch(/^storage-proxy: volume\.away: .*missing/);
   });
 
+  it('names the volumes whose quotas can be checked, when asked for another', () => {
+    server.configure({ volume: { quota: { backend: 'xfs', path: '/nowhere' } } });
+    const args = ['quota', 'check', '-f', server.configFile, '--volume', 'local'];
+    const { status, stderr } = storageProxy(empty, ...args);
+    expect(status).toBe(2);
+    expect(stderr).toContain('no xfs volume is named local; there are: quota');
+  });
+
   it.each([
     ['a user that does not exist', { 'storage-proxy': { user: 'no-such-user' } }, 'no such user'],
     [

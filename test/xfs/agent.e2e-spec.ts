@@ -133,6 +133,9 @@ describe('An unprivileged proxy on XFS', () => {
       config: {
         'storage-proxy': { user: NOBODY, group: NOBODY },
         volume: { quota: volume.table },
+        // A guest has one slow processor: nothing here may depend on how fast an answer comes.
+        health: { 'probe-interval': '1m', 'probe-timeout': '50s' },
+        limits: { 'operation-timeout': '2m' },
       },
     });
   });

@@ -180,6 +180,7 @@ describe('a proxy with an xfs volume', () => {
     ['scoped', 'xfs', 'plain'],
     ['scoped', 'plain', 'xfs'],
     ['bare', 'xfs', 'xfs'],
+    ['bare', 'xfs', 'plain'],
     ['bare', 'plain', 'xfs'],
   ] as const)('clones a %s vfolder from %s to %s', async (dialect, from, to) => {
     const source = newVFolderId(dialect);
