@@ -40,6 +40,33 @@ describe('RapidFile Toolkit 2', () => {
   };
   describeBackend(subject);
 
+  it('counts and copies no directory of the array, and asks programs that hide names nothing', async () => {
+    const host = new BackendHost(subject);
+    await host.start();
+    const volume = await host.open();
+    const { trees } = volume.strategies;
+    fs.mkdirSync(volume.at('tree/.snapshot/daily'), { recursive: true });
+    fs.mkdirSync(volume.at('tree/deep/.snapshot'), { recursive: true });
+    fs.writeFileSync(volume.at('tree/.snapshot/daily/old'), 'x'.repeat(5000));
+    fs.writeFileSync(volume.at('tree/deep/.hidden'), 'x');
+    const before = fs.statSync(volume.at('tree/deep')).size;
+    const right = { fileCount: 2, usedBytes: before + 1 };
+    expect(await trees.usage(location('tree'))).toMatchObject(right);
+    await trees.copy(location('tree'), location('copy'));
+    expect(fs.readdirSync(volume.at('copy'))).toEqual(['deep']);
+
+    toolkit.change({ hidesDots: true });
+    const again = await host.backend.open(volume.settings);
+    expect(again.warnings.join()).toMatch(/pls of this toolkit.*pdu of this toolkit/);
+    expect(await again.trees.usage(location('copy'))).toMatchObject(right);
+    const { entries } = await again.trees.list(location('copy/deep'), HERE, { limit: 0 });
+    expect(entries.map(({ name }) => name.toString())).toEqual(['.hidden']);
+    toolkit.change({});
+    await again.close(5000);
+    await volume.close();
+    await host.stop();
+  });
+
   it('does its work with the programs, whose failures the plain walk would hide', async () => {
     const host = new BackendHost(subject);
     await host.start();

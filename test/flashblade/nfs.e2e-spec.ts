@@ -160,9 +160,9 @@ describe('FlashBlade volumes over NFSv3', () => {
     try {
       await expect(host.open()).rejects.toThrow('local_locks = "allow"');
       const alone = { ...host.settings(disk), options: { ...options, localLocks: 'allow' } };
-      const { warnings, close } = await host.backend.open(alone);
-      expect(warnings.join()).toContain('lookupcache=positive');
-      await close(5000);
+      const strategies = await host.backend.open(alone);
+      expect(strategies.warnings.join()).toContain('lookupcache=positive');
+      await strategies.close(5000);
     } finally {
       await host.stop();
       execFileSync('umount', [mount]);

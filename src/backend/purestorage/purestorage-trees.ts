@@ -11,6 +11,7 @@ import { RapidFileTrees } from './rapidfile/rapidfile-trees.js';
 import { ToolRunner } from './rapidfile/tool-runner.js';
 import { ToolTroubles } from './rapidfile/tool-troubles.js';
 import { findToolkit } from './rapidfile/toolkit.js';
+import { habitsOf } from './rapidfile/toolkit-habits.js';
 import { Tools } from './rapidfile/tools.js';
 
 /** The array's own directories: read-only snapshots in every directory, and what it deletes in the background. */
@@ -54,18 +55,28 @@ export async function pureStorageTrees(
       processes: options.processes,
       confinement: isWanted && confinement.kind === 'kernel' ? confinement : null,
     });
+    const tools = new Tools(toolkit, runner, RESERVED_NAMES);
+    const mayWalk = !isWanted || confinement.kind === 'kernel';
+    const habits = await habitsOf(tools, mayWalk);
+    if (!habits.listsAll) warnings.push(hides(volume, 'pls', 'directories are read'));
+    if (!habits.countsAll) warnings.push(hides(volume, 'pdu', 'trees are measured'));
     trees = new RapidFileTrees(trees, {
-      tools: new Tools(toolkit, runner),
+      tools,
       runner,
       anchors: new Anchors(path, RESERVED_NAMES),
       troubles,
       reservedNames: RESERVED_NAMES,
       listFrom: options.listFrom,
-      mayWalk: !isWanted || confinement.kind === 'kernel',
+      mayWalk,
+      habits,
     });
   }
   if (options.fastRemove && fastRemoveTrouble === null) trees = new FastRemoveTrees(trees, path);
   return { trees, troubles: () => troubles.recent(), warnings };
+}
+
+function hides(volume: string, tool: string, done: string): string {
+  return `Volume "${volume}": ${tool} of this toolkit leaves out names that begin with a dot, so ${done} with plain system calls`;
 }
 
 function unconfined(volume: string, { reason }: Extract<Confinement, { kind: 'none' }>): string {

@@ -21,6 +21,8 @@ export interface Quirks {
   readonly names?: 'replace' | 'raw';
   /** Something on standard error although all is well. */
   readonly noise?: boolean;
+  /** Leaves out names that begin with a dot, as ls does. */
+  readonly hidesDots?: boolean;
   /** Goes through every link that it meets. */
   readonly followsLinks?: boolean;
   readonly pls?: ToolQuirks;

@@ -9,6 +9,7 @@ export function list(paths, { major, quirks, progress }) {
   for (const path of paths) {
     const directory = Buffer.from(path);
     for (const name of fs.readdirSync(directory, { encoding: 'buffer' })) {
+      if (quirks.hidesDots && name[0] === 0x2e) continue;
       progress();
       const stat = fs.lstatSync(join(directory, name));
       const record = {

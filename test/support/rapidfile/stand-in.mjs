@@ -10,6 +10,7 @@ import { list } from './listing.mjs';
 
 /** lstat(2), or stat(2) for programs that are led astray: what losing every race against a tenant comes to. */
 let look = fs.lstatSync;
+let hidesDots = false;
 const ZEROES = Buffer.alloc(4 << 20);
 const FORMATS = { 1: '--json', 2: '--jsonlines' };
 
@@ -22,6 +23,7 @@ export function main(tool, { major, quirks }) {
   const trouble = quirks[tool] ?? {};
   if (options.has('--version')) return printVersion(tool, major);
   if (quirks.followsLinks) look = fs.statSync;
+  hidesDots = quirks.hidesDots === true;
   if (quirks.noise) process.stderr.write(`${tool}: warning: rpc retransmit\n`);
   if (trouble.hang) return hang();
   if (trouble.child) spawnChild(trouble.child);
@@ -178,5 +180,6 @@ function copyContent(from, to, stat) {
 }
 
 function names(path) {
-  return fs.readdirSync(path, { encoding: 'buffer' });
+  const all = fs.readdirSync(path, { encoding: 'buffer' });
+  return hidesDots ? all.filter((name) => name[0] !== 0x2e) : all;
 }

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { Beneath } from '../../../native/beneath.js';
 import { calls, sync } from '../../../native/calls.js';
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, O_PATH } from '../../../native/constants.js';
@@ -44,6 +45,14 @@ export class Anchors {
     return await top.within(path, openDirectory);
   }
 
+  /** Whether the directory lists one of the names: some servers answer for such a name and do not list it. */
+  async shows({ fd }: Anchor, names: readonly Buffer[]): Promise<boolean> {
+    const found = await Promise.all(names.map((name) => exists(fd, name)));
+    if (!found.includes(true)) return false;
+    const listed = await readdir(`/proc/self/fd/${fd}`, { encoding: 'buffer' });
+    return listed.some((name) => names.some((each) => each.equals(name)));
+  }
+
   /** Makes the directory if it is missing, for its owner alone, and opens it; a link is not followed. */
   async make(location: TreeLocation): Promise<Anchor | undefined> {
     using mount = await Beneath.open(this.volumePath, this.reservedNames);
@@ -64,6 +73,16 @@ async function anchorOf(directory: Beneath): Promise<Anchor> {
     return { fd: directory.fd, stat, [Symbol.dispose]: () => directory.close() };
   } catch (error) {
     directory.close();
+    throw error;
+  }
+}
+
+async function exists(directory: number, name: Buffer): Promise<boolean> {
+  try {
+    await calls.statx(directory, name, AT_SYMLINK_NOFOLLOW);
+    return true;
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT)) return false;
     throw error;
   }
 }

@@ -13,7 +13,9 @@ import { UncertainName } from './listing-record.js';
 import { ToolError } from './tool-error.js';
 import type { ToolRunner } from './tool-runner.js';
 import type { ToolTroubles } from './tool-troubles.js';
+import type { ToolkitHabits } from './toolkit-habits.js';
 import type { Tools } from './tools.js';
+import { ReservedEntry } from './usage-records.js';
 
 const HERE = Buffer.from('.');
 const VOLUME: TreeLocation = { path: HERE };
@@ -30,6 +32,8 @@ export interface RapidFileParts {
   readonly listFrom: number;
   /** Whether programs may go into trees: they are confined, or the operator does without. */
   readonly mayWalk: boolean;
+  /** What the programs were seen to do. */
+  readonly habits: ToolkitHabits;
 }
 
 /**
@@ -58,8 +62,8 @@ export class RapidFileTrees implements TreeOperations {
     options: ListOptions & OmitOptions & TreeTaskOptions,
   ): Promise<Listing> {
     const { limit, cursor, signal, omit = [] } = options;
-    const { anchors, tools, reservedNames, listFrom } = this.parts;
-    const isSmall = limit > 0 && limit <= listFrom;
+    const { anchors, tools, reservedNames, listFrom, habits } = this.parts;
+    const isSmall = (limit > 0 && limit <= listFrom) || !habits.listsAll;
     if (isSmall || cursor !== undefined) return await this.plain.list(root, path, options);
     signal?.throwIfAborted();
     if (listFrom > 0) {
@@ -89,8 +93,8 @@ export class RapidFileTrees implements TreeOperations {
 
   async usage(location: TreeLocation, options: TreeTaskOptions = {}): Promise<TreeUsage> {
     options.signal?.throwIfAborted();
-    const { anchors, tools, mayWalk } = this.parts;
-    if (!mayWalk) return await this.plain.usage(location, options);
+    const { anchors, tools, mayWalk, habits } = this.parts;
+    if (!mayWalk || !habits.countsAll) return await this.plain.usage(location, options);
     using directory = await anchors.open(location);
     const usage = await this.#try('measuring a tree', () => tools.usage(directory, options));
     return usage ?? (await this.plain.usage(location, options));
@@ -123,10 +127,12 @@ export class RapidFileTrees implements TreeOperations {
     destination: TreeLocation,
     { signal, omit = [] }: CopyOptions,
   ): Promise<boolean> {
-    const { anchors, tools } = this.parts;
+    const { anchors, tools, reservedNames } = this.parts;
     using from = await anchors.open(source);
     using to = await anchors.make(destination);
     if (to === undefined || !(await this.#isEmpty(destination))) return false;
+    // A program cannot be told to leave them out, and snapshots can be many times what is copied.
+    if (await anchors.shows(from, reservedNames)) return false;
     try {
       await this.#try('copying a tree', () => tools.copy(from, to, signal));
     } finally {
@@ -201,7 +207,7 @@ export class RapidFileTrees implements TreeOperations {
     } catch (error) {
       if (error instanceof UncertainName) this.parts.troubles.noteUncertainName();
       else if (error instanceof ToolError) this.parts.troubles.note(error, doing);
-      else throw error;
+      else if (!(error instanceof ReservedEntry)) throw error;
       return undefined;
     }
   }

@@ -28,6 +28,7 @@ export class Tools {
   constructor(
     readonly toolkit: Toolkit,
     private readonly runner: ToolRunner,
+    private readonly reservedNames: readonly Buffer[],
   ) {}
 
   /**
@@ -49,7 +50,7 @@ export class Tools {
     return entries;
   }
 
-  /** What is below the directory. */
+  /** What is below the directory. Throws ReservedEntry as well. */
   async usage({ fd, stat }: Anchor, { signal, onProgress }: TreeTaskOptions): Promise<TreeUsage> {
     const { version, pdu } = this.toolkit;
     // Toolkit 2 refuses -s beside -a, as GNU du does; without it toolkit 1 was never seen.
@@ -58,7 +59,7 @@ export class Tools {
       { tool: 'pdu', program: pdu, args, directory: fd, trees: [{ fd, rights: READ }] },
       signal,
     );
-    const sum = new UsageSum(stat.size);
+    const sum = new UsageSum(stat.size, this.reservedNames);
     const timer = onProgress && setInterval(() => onProgress(sum.progress), PROGRESS_MS);
     try {
       for await (const record of splitRecords(output, NUL)) sum.add(record);

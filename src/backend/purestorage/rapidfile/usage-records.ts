@@ -3,6 +3,11 @@ import { ToolError } from './tool-error.js';
 
 const SLASH = 0x2f;
 
+/** The tree shows directories of the array, such as its snapshots, which do not count; the sums hold them. */
+export class ReservedEntry extends Error {
+  override readonly name = 'ReservedEntry';
+}
+
 /**
  * Adds up the records of `pdu -0 -b -a .`: `SIZE<blanks>PATH`, ended by NUL, one for the directory itself. As with du
  * the record of a directory should contain what is below it, but no manual says so; the sums tell.
@@ -12,14 +17,22 @@ export class UsageSum {
   #all = 0;
   #direct = 0;
   #root: number | undefined;
+  readonly #reserved: ReadonlySet<string>;
 
   /** `rootBytes` is st_size of the directory itself, which the figures may or may not hold. */
-  constructor(private readonly rootBytes: number) {}
+  constructor(
+    private readonly rootBytes: number,
+    reservedNames: readonly Buffer[] = [],
+  ) {
+    this.#reserved = new Set(reservedNames.map((name) => name.toString('latin1')));
+  }
 
-  /** Throws ToolError. */
+  /** Throws ToolError, or ReservedEntry. */
   add(record: Buffer): void {
     const [, digits, path] = /^(\d+)[ \t]+(.+)$/s.exec(record.toString('latin1')) ?? [];
     if (digits === undefined || path === undefined) throw unreadable(record);
+    // Each has a record of its own before or behind those below it.
+    if (this.#reserved.has(path.slice(path.lastIndexOf('/') + 1))) throw new ReservedEntry();
     const bytes = Number(digits);
     const depth = depthOf(path);
     if (depth === 0) {

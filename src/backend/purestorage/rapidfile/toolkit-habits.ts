@@ -1,0 +1,63 @@
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Anchors } from './anchors.js';
+import { ToolError } from './tool-error.js';
+import type { Tools } from './tools.js';
+
+const NAMES = ['plain', '.hidden'];
+const DEADLINE_MS = 10_000;
+
+/** What programs do of which no public source says. */
+export interface ToolkitHabits {
+  /** `pls` lists names that begin with a dot. */
+  readonly listsAll: boolean;
+  /** `pdu` counts them. */
+  readonly countsAll: boolean;
+}
+
+/** Of programs that were tried before: volumes share them, and they do the same on each. */
+const known = new Map<string, Promise<ToolkitHabits>>();
+
+/** Tries the programs on a small directory, once for each installed toolkit. Rejects when no directory can be made. */
+export async function habitsOf(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
+  const { pls, pdu } = tools.toolkit;
+  const versions = await Promise.all([pls, pdu].map((program) => stat(program, { bigint: true })));
+  const key = [mayWalk, pls, ...versions.flatMap(({ ino, mtimeNs }) => [ino, mtimeNs])].join(' ');
+  const trying = known.get(key) ?? tryOut(tools, mayWalk);
+  known.set(key, trying);
+  try {
+    return await trying;
+  } catch (error) {
+    known.delete(key);
+    throw error;
+  }
+}
+
+async function tryOut(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
+  const directory = await mkdtemp(join(tmpdir(), 'storage-proxy-rapidfile-'));
+  try {
+    await Promise.all(NAMES.map((name) => writeFile(join(directory, name), '')));
+    using anchor = await new Anchors(directory, []).open({ path: Buffer.from('.') });
+    const signal = AbortSignal.timeout(DEADLINE_MS);
+    const listed = await unlessItFails(tools.list(anchor, 0, signal));
+    const usage = mayWalk ? await unlessItFails(tools.usage(anchor, { signal })) : undefined;
+    return {
+      listsAll: !Array.isArray(listed) || listed.length === NAMES.length,
+      countsAll: usage === undefined || usage.fileCount === NAMES.length,
+    };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** A program that fails here, since it wants an NFS mount for instance, says nothing about its habits. */
+async function unlessItFails<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    const isLate = error instanceof Error && error.name === 'TimeoutError';
+    if (error instanceof ToolError || isLate) return undefined;
+    throw error;
+  }
+}
