@@ -1,7 +1,8 @@
 /**
  * Runs inside of a User-Mode-Linux guest: a server on the disk at /mnt/volume and its clients, which tell everything
  * that was acknowledged on standard output, one JSON line each. First it checks what the lines of earlier lives of this
- * disk promised. Arguments: the file with those lines, and `verify` to end after the check.
+ * disk promised. Arguments: the file with those lines, `verify` to end after the check, and a module for the server
+ * to preload.
  */
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
@@ -9,7 +10,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'no
 import { setTimeout as sleep } from 'node:timers/promises';
 import { contentOf } from './content.mjs';
 
-const [, , ledgerFile, mode] = process.argv;
+const [, , ledgerFile, mode, preload] = process.argv;
 const VOLUME = '/mnt/volume';
 const SCOPE = 'user:0f0e0d0c-0b0a-4090-8070-605040302010';
 const PLANES = { client: 6021, manager: 6022, internal: 16023 };
@@ -56,7 +57,10 @@ path = "${VOLUME}"
 `,
     { mode: 0o600 },
   );
-  const args = ['dist/main.js', 'serve', '-f', '/tmp/server/storage-proxy.toml'];
+  const args = [
+    ...(preload ? ['--import', preload] : []),
+    ...['dist/main.js', 'serve', '-f', '/tmp/server/storage-proxy.toml'],
+  ];
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   for (;;) {
     if (server.exitCode !== null) throw new Error('the server does not start');

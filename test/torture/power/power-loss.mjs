@@ -1,7 +1,7 @@
 /**
  * Cuts the power of a User-Mode-Linux guest at random moments, again and again, and lets the next guest on the same
- * disk check what was acknowledged; see guest.mjs. Arguments: how long, ms, and the seed. Prints one JSON line:
- * { cuts, acknowledged, verified, violations }.
+ * disk check what was acknowledged; see guest.mjs. Arguments: how long, ms, the seed, and a module that servers
+ * preload. Prints one JSON line: { cuts, acknowledged, verified, violations }.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { repository } from '../../rigs/jest-command.mjs';
 import { bootUml } from '../../rigs/uml.mjs';
 
-const [, , durationMs, seed] = process.argv;
+const [, , durationMs, seed, preload] = process.argv;
 const DISK_BYTES = 512 * 1024 ** 2;
 /** After the first acknowledgement of a life; its first seconds have the most to lose. */
 const LONGEST_LIFE_MS = 6_000;
@@ -57,7 +57,13 @@ async function live(mode, lifeMs) {
     disks: [{ image }],
     setup: 'mkdir -p /mnt/volume\nmount -t xfs /dev/ubda /mnt/volume',
     cwd: repository,
-    command: [process.execPath, 'test/torture/power/guest.mjs', ledger, mode],
+    command: [
+      process.execPath,
+      'test/torture/power/guest.mjs',
+      ledger,
+      mode,
+      ...(preload ? [preload] : []),
+    ],
     memory: '1G',
     timeoutMs: BOOT_TIMEOUT_MS,
     signal: power.signal,
