@@ -57,10 +57,8 @@ path = "${VOLUME}"
 `,
     { mode: 0o600 },
   );
-  const args = [
-    ...(preload ? ['--import', preload] : []),
-    ...['dist/main.js', 'serve', '-f', '/tmp/server/storage-proxy.toml'],
-  ];
+  const args = ['dist/main.js', 'serve', '-f', '/tmp/server/storage-proxy.toml'];
+  if (preload) args.unshift('--import', preload);
   const server = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
   for (;;) {
     if (server.exitCode !== null) throw new Error('the server does not start');
