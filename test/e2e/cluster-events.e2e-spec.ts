@@ -18,9 +18,21 @@ describeWith(VALKEY)('events', () => {
   });
 
   afterAll(async () => {
+    await stopManagers();
     await server?.stop();
     await valkey?.remove();
   });
+
+  /** Those of a test that failed would take events from the next one's. */
+  const managers: ManagerEvents[] = [];
+  const startManager = async (): Promise<ManagerEvents> => {
+    const manager = await new ManagerEvents(valkey).start();
+    managers.push(manager);
+    return manager;
+  };
+  const stopManagers = async (): Promise<void> => {
+    await Promise.all(managers.splice(0).map((manager) => manager.stop()));
+  };
 
   const outbox = (): string[] => {
     const directory = join(server.volumePath(), '.storage-proxy/outbox');
@@ -72,7 +84,7 @@ describeWith(VALKEY)('events', () => {
     const heard: string[] = [];
 
     beforeAll(async () => {
-      manager = await new ManagerEvents(valkey).start();
+      manager = await startManager();
       subscriber = valkey.client(DB).duplicate();
       await subscriber.subscribe('events_all');
       subscriber.on('message', (_channel, text: string) => heard.push(text));
@@ -175,6 +187,8 @@ describeWith(VALKEY)('events', () => {
   });
 
   describe('without a manager', () => {
+    beforeEach(stopManagers);
+
     it('tells a manager that comes later, in order, and once', async () => {
       const before = valkey.client(DB);
       await emptyOutbox();
@@ -190,7 +204,7 @@ describeWith(VALKEY)('events', () => {
         'vfolder_deletion_success',
       ]);
 
-      const manager = await new ManagerEvents(valkey).start();
+      const manager = await startManager();
       await manager.until(copy, 2);
       await emptyOutbox();
       expect(manager.about(copy).map(({ name }) => name)).toEqual([
@@ -201,14 +215,14 @@ describeWith(VALKEY)('events', () => {
     });
 
     it('tells again what was trimmed before a manager could read it', async () => {
-      await (await new ManagerEvents(valkey).start()).stop();
+      await (await startManager()).stop();
       const vfid = await folder();
       await untilCached(await remove(vfid), 'bgtask_done');
       const other = valkey.client(DB);
       for (let index = 0; index < 300; index++) {
         await other.xadd('events', 'MAXLEN', 128, '*', 'payload', '{}', 'args', Buffer.of(0x90));
       }
-      const manager = await new ManagerEvents(valkey).start();
+      const manager = await startManager();
       await manager.until(vfid);
       await emptyOutbox();
       await manager.stop();
@@ -216,7 +230,8 @@ describeWith(VALKEY)('events', () => {
   });
 
   it('publishes what ended while Valkey was down, also after a crash of the proxy', async () => {
-    const manager = await new ManagerEvents(valkey).start();
+    await stopManagers();
+    const manager = await startManager();
     await valkey.kill();
     const scope = newScope();
     const first = await folder(newVFolderId('scoped', scope));

@@ -7,7 +7,7 @@ import type { ValkeyServer } from './valkey-server.js';
 const STREAM = 'events';
 const GROUP = 'manager';
 const DATABASE = 4;
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 60_000;
 
 /** An event as it went over the wire, with both of its encodings decoded. */
 export interface ReceivedEvent {

@@ -1,5 +1,5 @@
 import type { Volume } from '../../volume/volume.js';
-import type { EventWire } from './event-wire.js';
+import type { EventWire, Posted } from './event-wire.js';
 import type { ClusterEvent } from './event.js';
 import { OutboxDelivery } from './outbox-delivery.js';
 import type { Outbox } from './outbox.js';
@@ -34,5 +34,36 @@ describe('OutboxDelivery', () => {
     nowMs += 1;
     expect(await delivery.round()).toBe('nothing');
     expect(sent).toEqual([event]);
+  });
+
+  it('sends nothing again before what comes before it, when the first manager comes in between', async () => {
+    const folders = ['f'];
+    const events = ['clone', 'deletion'].map((name): ClusterEvent => ({
+      name,
+      kind: 'anycast',
+      members: [],
+      job: name,
+      folders,
+    }));
+    const waiting = events.map(({ name }) => ({ name, id: name, writtenAt: new Date() }));
+    const outbox = {
+      volume: { name: 'local' } as Volume,
+      entries: async () => [...waiting],
+      lock: async () => ({ release: async () => undefined }),
+      read: async ({ name }: { name: string }) => events.find((event) => event.name === name),
+      remove: async () => void waiting.shift(),
+    } as unknown as Outbox;
+    const heard: string[] = [];
+    let hasManager = false;
+    const post = async ({ name }: ClusterEvent, { again = false } = {}): Promise<Posted> => {
+      if (again) heard.push(name);
+      const isDelivered = heard.includes(name);
+      const posted = { isDelivered, isLost: hasManager && !isDelivered };
+      hasManager = true;
+      return posted;
+    };
+    const wire = { isReady: true, post } as unknown as EventWire;
+    expect(await new OutboxDelivery(outbox, wire).round()).toBe('nothing');
+    expect(heard).toEqual(['clone', 'deletion']);
   });
 });

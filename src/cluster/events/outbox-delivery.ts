@@ -108,7 +108,9 @@ export class OutboxDelivery {
   ): Promise<boolean> {
     const again = event.folders.some((folder) => repeated.has(folder));
     let posted = await this.wire.post(event, { again });
-    if (posted.isLost && !again) posted = await this.wire.post(event, { again: true });
+    // After the earlier one only, which the same round may have found on its way before the first manager came.
+    const isNext = !event.folders.some((folder) => unread.has(folder));
+    if (posted.isLost && !again && isNext) posted = await this.wire.post(event, { again: true });
     else if (!again) return this.settled(event, posted.isDelivered, unread);
     for (const folder of event.folders) repeated.add(folder);
     return this.settled(event, posted.isDelivered, unread);
