@@ -153,6 +153,7 @@ export const OPERATIONS = {
     'INVALID_ARGUMENT/entry',
     'NOT_FOUND/entry',
     'NOT_EMPTY/entry',
+    'LOCKED/entry',
     ...WRITE,
   ),
   'file.fetch': manager('file', 'read', ...ENTRY, 'NOT_FOUND/entry', 'IS_A_DIRECTORY/entry'),

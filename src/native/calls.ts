@@ -203,6 +203,16 @@ const definitions = {
     return [fd, cString(Buffer.from(name)), bytes, bytes.length, 0];
   }, nothing),
 
+  /** flistxattr(2): the names of the extended attributes that the filesystem lists. */
+  flistxattr: define(functions.flistxattr)(
+    (fd: number) => [fd, Buffer.allocUnsafe(XATTR_SIZE_MAX), XATTR_SIZE_MAX],
+    (length, raw): string[] =>
+      raw[1]
+        .toString('utf8', 0, length)
+        .split('\0')
+        .filter((name) => name !== ''),
+  ),
+
   /** fremovexattr(2): ENODATA when there is none. */
   fremovexattr: define(functions.fremovexattr)(
     (fd: number, name: string) => [fd, cString(Buffer.from(name))],

@@ -98,6 +98,10 @@ export const functions = {
     'fsetxattr',
     'int fsetxattr(int fd, const void *name, const void *value, size_t size, int flags)',
   ),
+  flistxattr: bind<[fd: number, names: Buffer, size: number]>(
+    'flistxattr',
+    'long flistxattr(int fd, void *names, size_t size)',
+  ),
   fremovexattr: bind<[fd: number, name: Buffer]>(
     'fremovexattr',
     'int fremovexattr(int fd, const void *name)',

@@ -3,7 +3,7 @@ import { calls, sync } from './calls.js';
 import { LOCK_EX, LOCK_UN } from './constants.js';
 import type { Stat } from './stat.js';
 
-const COPY_CHUNK_BYTES = 1024 * 1024;
+const COPY_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Freeing the blocks of a file that was deleted meanwhile is left to its last close: of no more than this, at once. */
 const MAX_CLOSED_AT_ONCE_BYTES = 1024 * 1024;
@@ -57,14 +57,21 @@ export class OpenFile {
     }
   }
 
-  /** Writes all of this file to the empty `target`. */
-  async copyTo(target: OpenFile): Promise<void> {
+  /** Fewer bytes than a whole part come at the end only. */
+  private async copyPart(target: OpenFile, position: number): Promise<number> {
     const buffer = Buffer.allocUnsafe(COPY_CHUNK_BYTES);
+    const length = await this.read(buffer, position);
+    await target.write([buffer.subarray(0, length)], position);
+    return length;
+  }
+
+  /** Writes all of this file to the empty `target`, each part when `slot` says so. */
+  async copyTo(target: OpenFile, slot: <T>(work: () => Promise<T>) => Promise<T>): Promise<void> {
     for (let position = 0; ;) {
-      const length = await this.read(buffer, position);
-      await target.write([buffer.subarray(0, length)], position);
+      const from = position;
+      const length = await slot(() => this.copyPart(target, from));
       position += length;
-      if (length < buffer.length) return;
+      if (length < COPY_CHUNK_BYTES) return;
     }
   }
 

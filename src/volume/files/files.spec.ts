@@ -2,10 +2,20 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sync } from '../../native/calls.js';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { DomainRig, p, SCOPED, UNSCOPED } from '../testing/domain-rig.js';
 import type { Files } from './files.js';
+
+function withOpen<T>(file: string, work: (fd: number) => T): T {
+  const fd = fs.openSync(file, 'r');
+  try {
+    return work(fd);
+  } finally {
+    fs.closeSync(fd);
+  }
+}
 
 describe('Files', () => {
   let rig: DomainRig;
@@ -329,6 +339,80 @@ describe('Files', () => {
         });
         expect(fs.readdirSync(host()).toSorted()).toEqual(['d', 'out', 'out-relative']);
         expect(fs.readdirSync(host('d')).toSorted()).toEqual(['fifo', 'file']);
+      });
+
+      /** The first rename says that there is a border; `during` sees the calls that follow, with their numbers. */
+      const during = (see: (syscall: string, nth: number) => void): void => {
+        const counts = new Map<string, number>();
+        injectFaults((syscall) => {
+          const nth = (counts.get(syscall) ?? 0) + 1;
+          counts.set(syscall, nth);
+          if (syscall === 'renameat2' && nth === 1) return Errno.EXDEV;
+          see(syscall, nth);
+          return undefined;
+        });
+      };
+
+      it('copies extended attributes and owners', async () => {
+        write('d/file');
+        const isRoot = process.geteuid!() === 0;
+        for (const name of ['d', 'd/file']) {
+          withOpen(host(name), (fd) => sync.fsetxattr(fd, 'user.note', `of ${name}`));
+          if (isRoot) fs.chownSync(host(name), 1234, 5678);
+        }
+        if (isRoot) fs.chmodSync(host('d/file'), 0o4750);
+        await files.move(SCOPED, p('d'), p('e'));
+        for (const name of ['d', 'd/file']) {
+          const moved = host(name.replace('d', 'e'));
+          const note = withOpen(moved, (fd) => sync.fgetxattr(fd, 'user.note'));
+          expect(note.toString()).toBe(`of ${name}`);
+          if (isRoot) expect(fs.statSync(moved)).toMatchObject({ uid: 1234, gid: 5678 });
+        }
+        if (isRoot) expect(fs.statSync(host('e/file')).mode & 0o7777).toBe(0o4750);
+      });
+
+      it('does not move what somebody writes to', async () => {
+        write('d/file', 'old');
+        let isWritten = false;
+        // Its content has been copied.
+        during((syscall) => {
+          if (syscall !== 'fchmod' || isWritten) return;
+          isWritten = true;
+          fs.appendFileSync(host('d/file'), ' and new');
+        });
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({ code: 'LOCKED' });
+        expect(isWritten).toBe(true);
+        expect(read('d/file')).toBe('old and new');
+        expect(fs.readdirSync(host()).toSorted()).toEqual(['d', 'out', 'out-relative']);
+      });
+
+      it('removes only what was copied, and says what has stayed', async () => {
+        write('d/file', 'old');
+        write('d/other', 'other');
+        // The copy is whole, and about to be renamed into place.
+        during((syscall, nth) => {
+          if (syscall !== 'renameat2' || nth !== 2) return;
+          fs.appendFileSync(host('d/file'), ' and new');
+          write('d/late', 'late');
+        });
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({
+          code: 'LOCKED',
+          message: expect.stringContaining('2 entries') as unknown,
+        });
+        expect(read('e/file')).toBe('old');
+        expect(read('d/file')).toBe('old and new');
+        expect(fs.readdirSync(host('d')).toSorted()).toEqual(['file', 'late']);
+      });
+
+      it('puts on record what a crash would leave', async () => {
+        write('d/file');
+        const seen: string[][] = [];
+        during((syscall) => {
+          if (syscall === 'fchmod') seen.push(fs.readdirSync(host('.upload')));
+        });
+        await files.move(SCOPED, p('d'), p('e'));
+        expect(seen).toEqual([[expect.stringMatching(/^[0-9a-f]{32}\.copy$/)]]);
+        expect(exists('.upload')).toBe(false);
       });
     });
   });

@@ -12,6 +12,8 @@ import { assertNotReserved, entryError } from './entry-error.js';
 import { listDirectory, type FileListing, type PageRequest } from './listing.js';
 import { makeDirectories, type MkdirOptions, type MkdirResult } from './mkdir.js';
 import { moveEntry, renameEntry } from './move.js';
+import { tellingFullQuota } from '../full-quota.js';
+import { transplant } from './transplant.js';
 import { openedFile, type OpenedFile } from './opened-file.js';
 
 /** What opening a socket or an unconnected device answers; EINVAL is what Beneath says of other special files. */
@@ -72,16 +74,23 @@ export class Files {
   }
 
   /**
-   * Moves an entry: into `destination` when that is a directory, else to that name, replacing a file.
+   * Moves an entry: into `destination` when that is a directory, else to that name, replacing a file. Across a border of
+   * quotas it is copied, however long that takes.
    *
    * @throws StorageError ALREADY_EXISTS when the directory moved into has an entry of that name;
    *   INVALID_ARGUMENT for a directory into itself
    */
   async move(ref: VFolderRef, path: RelPath, destination: RelPath): Promise<void> {
     const volume = this.registry.get(ref.volume);
-    await volume.withVFolder('file.move', ref.id, (vfolder) =>
-      moveEntry(volume, vfolder, ref, path, destination),
+    const border = await volume.withVFolder('file.move', ref.id, (vfolder) =>
+      moveEntry(vfolder, ref, path, destination),
     );
+    if (border === null) return;
+    try {
+      await tellingFullQuota(volume, ref.id, () => transplant(volume, ref, border));
+    } catch (error) {
+      throw entryError(error, ref, path, destination);
+    }
   }
 
   /**

@@ -3,13 +3,14 @@ import { Errno, isErrno } from '../../native/errno.js';
 import { isDirectory } from '../../native/stat.js';
 import type { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
-import type { Volume } from '../volume.js';
 import { assertNotReserved, entryError, invalidEntry, outsideVFolder } from './entry-error.js';
-import { transplant, type Transplant } from './transplant.js';
+import type { Transplant } from './transplant.js';
 
 const PARENT_MODE = 0o777;
 
 interface Move extends Transplant {
+  readonly vfolder: Beneath;
+  readonly ref: VFolderRef;
   readonly fromDirectory: boolean;
 }
 
@@ -32,14 +33,16 @@ export async function renameEntry(
   }
 }
 
-/** The table of protocol section 3.7, "move". */
+/**
+ * The table of protocol section 3.7, "move". `null` when the entry is where it was to go; else a border of quotas
+ * lies in between, and the move is left to `transplant`.
+ */
 export async function moveEntry(
-  volume: Volume,
   vfolder: Beneath,
   ref: VFolderRef,
   from: RelPath,
   destination: RelPath,
-): Promise<void> {
+): Promise<Transplant | null> {
   if (from.isRoot) throw invalidEntry('the vfolder itself cannot be moved', ref, from);
   assertNotReserved(ref, from, destination);
   try {
@@ -47,31 +50,37 @@ export async function moveEntry(
     const into = await leadsToDirectory(vfolder, ref, destination);
     const to = into ? destination.join(from.name) : destination;
     assertNotReserved(ref, to);
-    if (to.equals(from)) return;
+    if (to.equals(from)) return null;
     const fromDirectory = isDirectory(source);
     if (fromDirectory && to.startsWith(from)) throw intoItself(ref, from, destination);
-    await place({ volume, vfolder, ref, from, to, fromDirectory, replace: !into });
+    return await place({ vfolder, ref, from, to, fromDirectory, replace: !into });
   } catch (error) {
     throw entryError(error, ref, from, destination);
   }
 }
 
-async function place(move: Move): Promise<void> {
+async function place(move: Move): Promise<Transplant | null> {
   const { vfolder, from, to, fromDirectory, ref } = move;
   try {
-    await rename(move);
+    return await rename(move);
   } catch (error) {
     if (isErrno(error, Errno.EINVAL)) throw intoItself(ref, from, to);
-    if (isErrno(error, Errno.EXDEV) && error.syscall === 'renameat2') return transplant(move);
     // The source was there a moment ago: it is the destination's parent that is missing.
     if (!fromDirectory || !isErrno(error, Errno.ENOENT)) throw error;
     await vfolder.mkdirs(to.parent().toBytes(), PARENT_MODE, PARENT_MODE).catch(ignoreExisting);
-    await rename(move);
+    return await rename(move);
   }
 }
 
-async function rename({ vfolder, from, to, replace }: Move): Promise<void> {
-  await vfolder.rename(from.toBytes(), to.toBytes(), { noReplace: !replace });
+async function rename({ vfolder, from, to, replace }: Move): Promise<Transplant | null> {
+  try {
+    await vfolder.rename(from.toBytes(), to.toBytes(), { noReplace: !replace });
+    return null;
+  } catch (error) {
+    // A path that leads out is EXDEV too, by another call.
+    if (isErrno(error, Errno.EXDEV) && error.syscall === 'renameat2') return { from, to, replace };
+    throw error;
+  }
 }
 
 async function leadsToDirectory(

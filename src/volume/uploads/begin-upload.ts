@@ -64,9 +64,8 @@ async function stage(vfolder: Beneath, names: UploadNames): Promise<void> {
 }
 
 async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
-  const known = await uploadDirectory(vfolder);
-  const made = known === undefined && (await makeUploadDirectory(vfolder));
-  using directory = known ?? (await vfolder.descend(UPLOAD_PATH));
+  const { directory: opened, made } = await openUploadDirectory(vfolder);
+  using directory = opened;
   await (await OffsetRecord.create(directory, names)).close();
   const options = { create: 'exclusive', mode: STAGING_MODE } as const;
   await (await directory.openFile(names.staging, options)).close();
@@ -78,6 +77,15 @@ async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
 export async function cancelUpload(vfolder: Beneath, names: UploadNames): Promise<void> {
   using directory = await vfolder.descend(UPLOAD_PATH);
   await removeUpload(directory, names);
+}
+
+/** Opens `.upload`, which is made when it is not there: whether it was. The caller closes it. */
+export async function openUploadDirectory(
+  vfolder: Beneath,
+): Promise<{ readonly directory: Beneath; readonly made: boolean }> {
+  const known = await uploadDirectory(vfolder);
+  const made = known === undefined && (await makeUploadDirectory(vfolder));
+  return { directory: known ?? (await vfolder.descend(UPLOAD_PATH)), made };
 }
 
 /** Mostly it is there already, and looking for it costs less than trying to make it. */

@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { RelPath } from '../ids/relpath.js';
-import type { StagedFile } from './staged-file.js';
+import { CopyRecord, copyNames } from './copy-record.js';
+import type { Slot, StagedFile } from './staged-file.js';
 import { openTargetParent } from './target-parent.js';
 
 const ELSEWHERE = [Errno.ENOENT, Errno.ENOTDIR, Errno.EXDEV, Errno.ELOOP, Errno.EACCES];
 
 /**
  * Moves a whole, synced staging file to its place, replacing a file or link that is there. The lock is held.
- * Where a border of quotas lies in between, which no rename crosses, the bytes are copied.
+ * Where a border of quotas lies in between, which no rename crosses, the bytes are copied, a part at a time.
  *
  * Rejects with SystemError: EISDIR when a directory is there, EXDEV when the path leads out of the vfolder,
  * ENOENT when the parent is missing and `makeParents` is not set; with StorageError INVALID_ARGUMENT when links
@@ -23,24 +23,27 @@ const ELSEWHERE = [Errno.ENOENT, Errno.ENOTDIR, Errno.EXDEV, Errno.ELOOP, Errno.
 export async function putInPlace(
   staged: StagedFile,
   target: RelPath,
-  options: { readonly makeParents: boolean },
+  options: { readonly makeParents: boolean; readonly slot: Slot },
 ): Promise<void> {
+  const { slot } = options;
   const { directory, names } = staged;
-  await markWhole(directory, names);
+  await slot(() => markWhole(directory, names));
   let isInPlace = false;
   try {
-    using parent = await openTargetParent(staged.vfolder, directory, target, options);
-    await move(staged, parent, target.name);
+    using parent = await slot(() => openTargetParent(staged.vfolder, directory, target, options));
+    await move(staged, parent, target, slot);
     isInPlace = true;
-    await parent.syncDirectory();
+    await slot(() => parent.syncDirectory());
   } catch (error) {
     // Without its staging file an upload is known by the marker alone.
-    if (!isInPlace) await directory.rename(names.done, names.offset).catch(ignoreMissing);
+    if (!isInPlace) {
+      await slot(() => directory.rename(names.done, names.offset)).catch(ignoreMissing);
+    }
     throw error;
   }
-  await directory.syncDirectory();
+  await slot(() => directory.syncDirectory());
   // Otherwise it takes some bytes of a quota until it is swept.
-  await staged.clearRecord().catch(() => undefined);
+  await slot(() => staged.clearRecord()).catch(() => undefined);
 }
 
 /** Renames the record rather than making a file, which could fail in a full quota. */
@@ -49,13 +52,18 @@ async function markWhole(directory: Beneath, names: StagedFile['names']): Promis
   await directory.syncDirectory();
 }
 
-async function move(staged: StagedFile, parent: Beneath, name: Buffer): Promise<void> {
+async function move(
+  staged: StagedFile,
+  parent: Beneath,
+  target: RelPath,
+  slot: Slot,
+): Promise<void> {
   const { directory, names } = staged;
   try {
-    await directory.renameTo(parent, names.staging, name);
+    await slot(() => directory.renameTo(parent, names.staging, target.name));
   } catch (error) {
     if (!isErrno(error, Errno.EXDEV)) throw error;
-    await copyAcross(staged, parent, name);
+    await copyAcross(staged, parent, target, slot);
   }
 }
 
@@ -63,17 +71,33 @@ async function move(staged: StagedFile, parent: Beneath, name: Buffer): Promise<
  * The copy appears whole or not at all, and the staging file goes when it has: a crash before that repeats the
  * copy, one after it finds the upload finished.
  */
-async function copyAcross(staged: StagedFile, parent: Beneath, name: Buffer): Promise<void> {
-  const copy = Buffer.from(`.uploading-${randomUUID()}`);
+async function copyAcross(
+  staged: StagedFile,
+  parent: Beneath,
+  target: RelPath,
+  slot: Slot,
+): Promise<void> {
+  const session = staged.names.staging.toString();
+  const copy = copyNames(session).uploading;
+  const record = await slot(() =>
+    CopyRecord.begin(staged.directory, session, target.parent().join(copy)),
+  );
   try {
-    await staged.copyTo(parent, copy);
-    await parent.rename(copy, name);
+    // Of an earlier attempt; the lock says that nobody is at it now.
+    await slot(() => parent.unlink(copy)).catch(ignoreMissing);
+    await staged.copyTo(parent, copy, async (work) => {
+      await slot(() => record.touch());
+      return await slot(work);
+    });
+    await slot(() => parent.rename(copy, target.name));
   } catch (error) {
-    await parent.unlink(copy).catch(ignoreMissing);
+    await slot(() => parent.unlink(copy)).catch(ignoreMissing);
+    await slot(() => record.end());
     throw error;
   }
-  await parent.syncDirectory();
-  await staged.directory.unlink(staged.names.staging);
+  await slot(() => parent.syncDirectory());
+  await slot(() => staged.directory.unlink(staged.names.staging));
+  await slot(() => record.end());
 }
 
 function ignoreMissing(error: unknown): void {

@@ -221,10 +221,8 @@ export class OpenUpload {
     if (staged === null) return;
     await this.options.lease.assertHeld();
     const makeParents = request.ref.id.scope !== null;
-    await volume.io(async () => {
-      await this.assertVFolderInPlace(staged);
-      await putInPlace(staged, request.target, { makeParents });
-    });
+    await volume.io(() => this.assertVFolderInPlace(staged));
+    await putInPlace(staged, request.target, { makeParents, slot: (work) => volume.io(work) });
     await this.options.lease.complete();
     const { ref, session, sizeBytes } = request;
     await this.options.admission.release(

@@ -15,6 +15,9 @@ const WRITEBACK_BYTES = 4 * 1024 * 1024;
 /** What a tenant can make of a name in `.upload`, other than the regular file that belongs there. */
 const NOT_OURS = [Errno.ENOTDIR, Errno.EISDIR, Errno.EINVAL, Errno.ENXIO, Errno.ELOOP, Errno.EXDEV];
 
+/** Runs one blocking step of a long work, such as `Volume.io`. */
+export type Slot = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** `held`: another request has the lock, or had it a moment ago. `finished`: its file is in place. `missing`: never begun here, or swept. */
 export type StagedState = StagedFile | 'held' | 'finished' | 'missing';
 
@@ -103,12 +106,19 @@ export class StagedFile {
     this.#writebackFrom = end;
   }
 
-  /** A second, durable file with the same bytes and permissions, where no rename can go. The caller syncs `directory`. */
-  async copyTo(directory: Beneath, name: Buffer): Promise<void> {
+  /**
+   * A second, durable file with the same bytes and permissions, where no rename can go, each step of it when `slot` says
+   * so. The caller syncs `directory`.
+   */
+  async copyTo(directory: Beneath, name: Buffer, slot: Slot): Promise<void> {
     const options = { write: true, create: 'exclusive', mode: STAGING_MODE } as const;
-    await using copy = await directory.openFile(name, options);
-    await this.file.copyTo(copy);
-    await copy.sync();
+    const copy = await slot(() => directory.openFile(name, options));
+    try {
+      await this.file.copyTo(copy, slot);
+      await slot(() => copy.sync());
+    } finally {
+      await copy.close();
+    }
   }
 
   /** Makes everything up to `offset` durable, and records it. A failure is final: roll back. */

@@ -29,7 +29,9 @@ export async function sweepUploads(
 ): Promise<number> {
   const ours = entries.flatMap((entry) => {
     const parsed = parseUploadName(entry.name);
-    return parsed ? [{ ...parsed, name: entry.name, touchedMs: touchedMs(entry) }] : [];
+    return parsed && parsed.kind !== 'copy'
+      ? [{ ...parsed, name: entry.name, touchedMs: touchedMs(entry) }]
+      : [];
   });
   const staged = new Set(
     ours.filter(({ kind }) => kind === 'staging').map(({ session }) => session),
@@ -46,7 +48,7 @@ export async function sweepUploads(
 }
 
 /** Renames leave mtime alone, writes through a mapping may leave ctime alone. */
-function touchedMs(times: Pick<Entry, 'mtimeNs' | 'ctimeNs'>): number {
+export function touchedMs(times: Pick<Entry, 'mtimeNs' | 'ctimeNs'>): number {
   const last = times.mtimeNs > times.ctimeNs ? times.mtimeNs : times.ctimeNs;
   return Number(last / NS_PER_MS);
 }

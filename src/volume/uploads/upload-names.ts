@@ -8,7 +8,12 @@ export const RECORD_MODE = 0o600;
 
 export const UPLOAD_PATH = Buffer.from(UPLOAD_DIRECTORY);
 
-const NAME = /^([0-9a-f]{32})(|\.offset|\.done)$/;
+const KINDS = new Map<string, UploadEntryKind>([
+  ['.offset', 'offset'],
+  ['.done', 'done'],
+  ['.copy', 'copy'],
+]);
+const NAME = /^([0-9a-f]{32})(|\.offset|\.done|\.copy)$/;
 
 /**
  * The names of one upload in `.upload`:
@@ -16,6 +21,8 @@ const NAME = /^([0-9a-f]{32})(|\.offset|\.done)$/;
  * - `<session>.offset`: how many of them are known to be on stable storage;
  * - `<session>.done`: that record under another name, once every byte is. Without a staging file beside
  *   it, the upload is finished.
+ *
+ * Beside them `<id>.copy` tells where a copy across a border of quotas is being made; see copy-record.ts.
  */
 export interface UploadNames {
   readonly staging: Buffer;
@@ -23,7 +30,7 @@ export interface UploadNames {
   readonly done: Buffer;
 }
 
-export type UploadEntryKind = keyof UploadNames;
+export type UploadEntryKind = keyof UploadNames | 'copy';
 
 /** `undefined` for what is no session id, and so must not become a file name. */
 export function uploadNames(session: string): UploadNames | undefined {
@@ -41,6 +48,5 @@ export function parseUploadName(
 ): { session: string; kind: UploadEntryKind } | undefined {
   const [, session, suffix] = NAME.exec(name.toString('latin1')) ?? [];
   if (session === undefined) return undefined;
-  const kind = suffix === '.offset' ? 'offset' : suffix === '.done' ? 'done' : 'staging';
-  return { session, kind };
+  return { session, kind: KINDS.get(suffix ?? '') ?? 'staging' };
 }

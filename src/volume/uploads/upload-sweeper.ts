@@ -11,6 +11,7 @@ import type { VFolderRef } from '../ids/vfolder-id.js';
 import { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
+import { sweepCopies } from './sweep-copies.js';
 import { sweepUploads, type SweepLimits } from './sweep-uploads.js';
 import { UPLOAD_PATH } from './upload-names.js';
 import { walkVFolders } from './walk-vfolders.js';
@@ -83,10 +84,13 @@ export class UploadSweeper {
         signal: this.#stopping.signal,
       });
       const started = performance.now();
-      const removed = await volume.io(async () => {
+      const limits = this.limits();
+      const copies = await sweepCopies(volume, ref, listing.entries, limits.stagedBeforeMs);
+      const uploads = await volume.io(async () => {
         using vfolder = await volume.openVFolder(ref.id);
-        return await sweepUploads(vfolder, listing.entries, this.limits());
+        return await sweepUploads(vfolder, listing.entries, limits);
       });
+      const removed = copies + uploads;
       if (removed > 0) auditSweep(ref, removed, performance.now() - started);
       return removed;
     } catch (error) {

@@ -275,6 +275,19 @@ describe('completing across a border of quotas', () => {
     expect(await rig.offset(request)).toBe(5);
   });
 
+  it('begins the copy anew after a crash, over what was left of it', async () => {
+    mkdirSync(join(rig.path, 'dir'));
+    const request = await rig.begin('dir/a', 5);
+    const left = join(rig.path, 'dir', `.uploading-${request.session}`);
+    writeFileSync(left, 'hel');
+    symlinkSync(`dir/.uploading-${request.session}`, `${staging(request.session)}.copy`);
+    failOnce('renameat2', Errno.EXDEV, 2);
+    expect(await rig.send(request, HELLO)).toBe(5);
+    expect(rig.read('dir/a')).toEqual(HELLO);
+    expect(rig.names('dir')).toEqual(['a']);
+    expect(rig.names('.upload')).toEqual([`${request.session}.done`]);
+  });
+
   it('keeps the upload when there is no room for the copy', async () => {
     mkdirSync(join(rig.path, 'dir'));
     const request = await rig.begin('dir/a', 5);
@@ -567,6 +580,29 @@ describe('sweeping', () => {
     expect(await rig.worker(allOld).sweeper.sweep(rig.ref)).toBe(0);
     expect(rig.names('.upload')).toEqual([held.session, `${held.session}.offset`, 'notes.txt']);
     await upload.close();
+  });
+
+  it('removes what is left of copies across a border, and nothing that a tenant calls one', async () => {
+    const id = 'c'.repeat(32);
+    const left = ['dir/.moving-', 'dir/.uploading-'].map((name) => `${name}${id}`);
+    mkdirSync(join(rig.path, left[0]!, 'sub'), { recursive: true });
+    writeFileSync(join(rig.path, left[1]!), 'half');
+    writeFileSync(join(rig.path, 'dir/precious'), 'precious');
+    mkdirSync(join(rig.path, '.upload'));
+    const record = (name: string, target: string): void =>
+      symlinkSync(target, join(rig.path, '.upload', `${name}.copy`));
+    record(id, left[0]!);
+    record('d'.repeat(32), 'dir/precious');
+    record('e'.repeat(32), `../dir/.moving-${'e'.repeat(32)}`);
+    record('f'.repeat(32), left[1]!);
+    expect(await rig.sweeper.sweep(rig.ref)).toBe(0);
+    expect(await rig.worker(allOld).sweeper.sweep(rig.ref)).toBe(4);
+    expect(rig.names('dir')).toEqual([`.uploading-${id}`, 'precious']);
+    expect(rig.names()).toEqual(['dir']);
+    mkdirSync(join(rig.path, '.upload'));
+    record(id, left[1]!);
+    expect(await rig.worker(allOld).sweeper.sweep(rig.ref)).toBe(1);
+    expect(rig.names('dir')).toEqual(['precious']);
   });
 
   it('has nothing to do where nothing was uploaded', async () => {
