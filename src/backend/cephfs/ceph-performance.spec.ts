@@ -23,47 +23,96 @@ describe('CephPerformance', () => {
   let answer: string;
   let status = 200;
   let nowMs: number;
+  let phaseMs: number;
+  let perInterval: number;
   const measured = (pools = ['data']): CephPerformance =>
     new CephPerformance(
       {
         volume: 'fast',
         url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/metrics`,
         timeoutMs: 5_000,
+        intervalMs: 15_000,
         pools,
       },
-      () => nowMs,
+      {
+        now: () => nowMs,
+        sleep: (ms) => {
+          nowMs += ms;
+          takeAnew();
+          return Promise.resolve();
+        },
+      },
     );
+  /** The module takes its counters anew every fifteen seconds, and repeats its answer in between. */
+  const takeAnew = (): void => {
+    const taken = Math.floor((nowMs - phaseMs) / 15_000);
+    answer = metrics(1_000 + taken * perInterval, 1 + (taken * perInterval) / 600);
+  };
+  const at = (ms: number): void => {
+    nowMs = ms;
+    takeAnew();
+  };
 
   beforeEach(async () => {
-    nowMs = 0;
+    phaseMs = -8_500;
+    perInterval = 300;
     status = 200;
-    answer = metrics(100, 1);
+    at(0);
     server = createServer((_, reply) => reply.writeHead(status).end(answer));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   });
   afterEach(() => new Promise((resolve) => server.close(resolve)));
 
-  it('tells rates of the volume’s pools between two readings', async () => {
+  const expected = {
+    iopsRead: 20,
+    iopsWrite: 0,
+    ioBytesRead: 20 * 4096,
+    ioBytesWrite: 0,
+    ioUsecRead: (0.5 / 300) * 1e6,
+    ioUsecWrite: 0,
+  };
+
+  it('tells rates of the volume’s pools over the time between two takings of the counters', async () => {
     const performance = measured();
-    nowMs = 0;
-    const first = performance.measure();
-    await first;
-    nowMs = 10_000;
-    answer = metrics(300, 1.5);
-    expect(await performance.measure()).toEqual({
-      iopsRead: 20,
-      iopsWrite: 0,
-      ioBytesRead: 20 * 4096,
-      ioBytesWrite: 0,
-      ioUsecRead: 2_500,
-      ioUsecWrite: 0,
-    });
+    expect(await performance.measure()).toEqual(expected);
+    expect(nowMs).toBe(7_000);
+  });
+
+  it.each([1_000, 8_000, 14_000, 15_500, 31_000, 52_000, 100_000])(
+    'tells the same of a steady load when asked again after %d ms',
+    async (later) => {
+      const performance = measured();
+      await performance.measure();
+      for (let time = 1; time <= 3; time++) {
+        at(nowMs + later);
+        expect(await performance.measure()).toMatchObject({ iopsRead: 20, ioBytesRead: 20 * 4096 });
+      }
+    },
+  );
+
+  it('waits no longer than an interval for a cluster that does nothing, and knows when it stops', async () => {
+    perInterval = 0;
+    at(0);
+    const idle = measured();
+    expect(await idle.measure()).toMatchObject({ iopsRead: 0 });
+    perInterval = 300;
+    at(100_000);
+    const performance = measured();
+    await performance.measure();
+    nowMs += 60_000;
+    expect(await performance.measure()).toMatchObject({ iopsRead: 0 });
+  });
+
+  it('reads for all who ask at once', async () => {
+    const performance = measured();
+    const [one, other] = await Promise.all([performance.measure(), performance.measure()]);
+    expect(other).toBe(one);
   });
 
   it('takes counters that went back for started anew', async () => {
     const performance = measured();
     await performance.measure();
-    nowMs = 10_000;
+    nowMs += 20_000;
     answer = metrics(3, 0.1);
     expect(await performance.measure()).toMatchObject({ iopsRead: 0, ioUsecRead: 0 });
   });

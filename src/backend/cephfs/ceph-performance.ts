@@ -21,47 +21,93 @@ const WANTED = new Set([
   ...Object.values(LATENCY).flatMap((name) => [`${name}_sum`, `${name}_count`]),
 ]);
 
-/** Counters are compared over at least so long; the module itself takes them anew only every 15 s. */
-const SHORTEST_MS = 1_000;
-/** What is older says nothing of now. */
-const LONGEST_MS = 120_000;
-/** When the module repeated its last answer, it is asked again a little later. */
-const FIRST_LOOK_MS = 1_000;
+/** What is older than so many intervals says nothing of now. */
+const LONGEST_INTERVALS = 8;
+/** How often it is asked while the next counters are waited for. */
+const STEP_MS = 1_000;
 
 interface Reading {
+  /** When its counters were taken, to a second: when they were seen to have changed. */
   readonly atMs: number;
+  readonly text: string;
   readonly samples: readonly Sample[];
+}
+
+/** Of this process; in specs one that does not wait. */
+export interface Clock {
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
 }
 
 export interface CephPerformanceOptions {
   readonly volume: string;
   readonly url: string;
   readonly timeoutMs: number;
+  /** How often the module takes its counters anew, and repeats its answer in between: its own `scrape_interval`. */
+  readonly intervalMs: number;
   /** Names of the pools that count. */
   readonly pools: readonly string[];
 }
 
 /**
- * Rates of the pools that a volume is in, from two readings of the manager's Prometheus metrics. Nothing is read
- * while nobody asks; the first to ask waits a second for the second reading. Latencies are those of all OSDs.
+ * Rates of the pools that a volume is in, from the manager's Prometheus metrics. Nothing is read while nobody asks. The
+ * first to ask waits until the module has taken its counters anew, an interval at most: from then on it is known when
+ * it does so, and the counters of any two answers can be compared over the time that really lies between them. Who
+ * asks within one interval is told the same. Latencies are those of all OSDs.
  */
 export class CephPerformance {
   #last: Reading | undefined;
+  #rates: PerformanceMetric | undefined;
+  #running: Promise<PerformanceMetric> | undefined;
 
   constructor(
     private readonly options: CephPerformanceOptions,
-    private readonly now: () => number = () => performance.now(),
+    private readonly clock: Clock = { now: () => performance.now(), sleep },
   ) {}
 
   /** @throws StorageError UNAVAILABLE when the metrics cannot be read, or know none of the pools */
-  async measure(): Promise<PerformanceMetric> {
-    const recent = this.#last && this.now() - this.#last.atMs < LONGEST_MS ? this.#last : undefined;
-    const before = recent ?? (await this.#read());
-    if (this.now() - before.atMs < SHORTEST_MS) await sleep(FIRST_LOOK_MS);
-    const after = await this.#read();
-    // What the next one compares with; a reading is used until it is replaced by one that is old enough.
-    if (recent === undefined || after.atMs - before.atMs >= SHORTEST_MS) this.#last = after;
-    return rates(before, after, this.#poolIds(after));
+  measure(): Promise<PerformanceMetric> {
+    this.#running ??= this.#measure().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #measure(): Promise<PerformanceMetric> {
+    const last = this.#last;
+    const longestMs = LONGEST_INTERVALS * this.options.intervalMs;
+    const isRecent = last !== undefined && this.clock.now() - last.atMs < longestMs;
+    return isRecent ? await this.#since(last) : await this.#first();
+  }
+
+  /** Waits for counters that are known to be one interval younger than those before. */
+  async #first(): Promise<PerformanceMetric> {
+    const { intervalMs } = this.options;
+    const before = await this.#read();
+    this.#poolIds(before);
+    let after = before;
+    while (after.text === before.text && after.atMs - before.atMs < intervalMs + STEP_MS) {
+      await this.clock.sleep(STEP_MS);
+      after = await this.#read();
+    }
+    return this.#keep(before, after, intervalMs);
+  }
+
+  /** What is compared with was seen to change, so whole intervals have passed since. */
+  async #since(before: Reading): Promise<PerformanceMetric> {
+    const { intervalMs } = this.options;
+    const now = await this.#read();
+    const intervals = Math.floor((now.atMs - before.atMs) / intervalMs);
+    const isRepeated = intervals === 0 || now.text === before.text;
+    if (isRepeated && intervals < 2 && this.#rates !== undefined) return this.#rates;
+    const spanMs = Math.max(1, intervals) * intervalMs;
+    return this.#keep(before, { ...now, atMs: before.atMs + spanMs }, spanMs);
+  }
+
+  #keep(before: Reading, after: Reading, spanMs: number): PerformanceMetric {
+    this.#rates = rates(before, after, spanMs, this.#poolIds(after));
+    this.#last = after;
+    return this.#rates;
   }
 
   async #read(): Promise<Reading> {
@@ -72,7 +118,8 @@ export class CephPerformance {
         redirect: 'error',
       });
       if (!answer.ok) throw new Error(`status ${answer.status}`);
-      return { atMs: this.now(), samples: parseSamples(await answer.text(), WANTED) };
+      const samples = parseSamples(await answer.text(), WANTED);
+      return { atMs: this.clock.now(), text: JSON.stringify(samples), samples };
     } catch (error) {
       throw new StorageError(
         'UNAVAILABLE',
@@ -97,8 +144,13 @@ export class CephPerformance {
   }
 }
 
-function rates(before: Reading, after: Reading, pools: ReadonlySet<string>): PerformanceMetric {
-  const seconds = (after.atMs - before.atMs) / 1000;
+function rates(
+  before: Reading,
+  after: Reading,
+  spanMs: number,
+  pools: ReadonlySet<string>,
+): PerformanceMetric {
+  const seconds = spanMs / 1000;
   const growth = (name: string, counts: (sample: Sample) => boolean): number =>
     // A counter that went back was started anew.
     Math.max(0, total(after, name, counts) - total(before, name, counts));

@@ -32,7 +32,7 @@ export class CephQuotaModel implements QuotaModel {
   }
 
   updateScope(scopePath: Buffer, limitBytes: number | null): Promise<void> {
-    return this.#limit(scopePath, limitBytes);
+    return this.#update(scopePath, limitBytes);
   }
 
   releaseScope(scopePath: Buffer): Promise<void> {
@@ -48,7 +48,7 @@ export class CephQuotaModel implements QuotaModel {
   }
 
   updateVFolder(vfolderPath: Buffer, limitBytes: number | null): Promise<void> {
-    return this.#limit(vfolderPath, limitBytes);
+    return this.#update(vfolderPath, limitBytes);
   }
 
   releaseVFolder(vfolderPath: Buffer): Promise<void> {
@@ -60,6 +60,12 @@ export class CephQuotaModel implements QuotaModel {
       await set(fd, Attribute.maxBytes, limitBytes ?? 0);
       if (this.maxFiles > 0) await set(fd, Attribute.maxFiles, this.maxFiles);
     });
+  }
+
+  /** Who takes a limit away does not ask for another. */
+  async #update(path: Buffer, limitBytes: number | null): Promise<void> {
+    if (limitBytes !== null) return await this.#limit(path, limitBytes);
+    await this.#at(path, (fd) => set(fd, Attribute.maxBytes, 0));
   }
 
   async #release(path: Buffer): Promise<void> {

@@ -54,7 +54,7 @@ export class CephFsBackend implements Backend<CephFsOptions> {
 
 function performanceOf(
   volume: string,
-  { prometheusUrl, prometheusTimeoutMs, pools }: CephFsOptions,
+  { prometheusUrl, prometheusTimeoutMs, prometheusIntervalMs, pools }: CephFsOptions,
   mount: CephMount,
 ): CephPerformance | null {
   if (prometheusUrl === undefined) return null;
@@ -63,6 +63,7 @@ function performanceOf(
     volume,
     url: prometheusUrl,
     timeoutMs: prometheusTimeoutMs,
+    intervalMs: prometheusIntervalMs,
     pools: names,
   });
 }

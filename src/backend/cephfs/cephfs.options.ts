@@ -28,6 +28,14 @@ export class CephFsOptions {
   readonly prometheusTimeoutMs!: number;
 
   @Setting(
+    'prometheus-interval',
+    'The `scrape_interval` of the `prometheus` module, which repeats its answer in between.',
+    duration({ min: 1_000, max: 300_000 }),
+    { default: '15s' },
+  )
+  readonly prometheusIntervalMs!: number;
+
+  @Setting(
     'pools',
     'Names of the data pools whose figures are summed up. Left out: the pool of the volume’s own directory.',
     listOf(text()),
