@@ -48,10 +48,13 @@ describe('quotas of CephFS', () => {
       limit_bytes: 20 * MIB,
       lag_seconds: 10,
     });
+    const files = 'ceph.quota.max_files';
+    execFileSync('setfattr', ['-n', files, '-v', '7', scope]);
     for (const _ of ['first', 'again']) {
       await proxy.manager.expecting(204, 'DELETE', '/quota-scope/quota', { volume: 'ceph', qsid });
     }
     expect(attribute(scope, LIMIT)).toBe('0');
+    await until('the limit by the other client', async () => attribute(scope, files) === '7');
     expect(await describeScope(qsid)).toMatchObject({ limit_bytes: null });
   });
 
