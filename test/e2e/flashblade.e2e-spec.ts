@@ -88,7 +88,11 @@ describe('FlashBlade volumes', () => {
       used_bytes: 30 * 2 ** 30,
     });
     const { json: measured } = await ask('GET', '/volume/performance-metric');
-    expect(measured['metric']).toMatchObject({ iops_read: 120.5, io_bytes_read: 1_048_576 });
+    expect(measured['metric']).toMatchObject({
+      iops_read: 121,
+      iops_write: 60,
+      io_bytes_read: 1_048_576,
+    });
   });
 
   it('shows failed hardware in /health, and serves on', async () => {

@@ -77,10 +77,11 @@ export class PureStorageTelemetry implements Telemetry {
     const measured = await this.#ask(this.#performance.get());
     if (measured === undefined) throw this.#unknownFileSystem();
     return {
-      iopsRead: measured.readsPerSec,
-      iopsWrite: measured.writesPerSec,
-      ioBytesRead: measured.readBytesPerSec,
-      ioBytesWrite: measured.writeBytesPerSec,
+      // Fractions on the array, whole numbers in the manager's protocol.
+      iopsRead: Math.round(measured.readsPerSec),
+      iopsWrite: Math.round(measured.writesPerSec),
+      ioBytesRead: Math.round(measured.readBytesPerSec),
+      ioBytesWrite: Math.round(measured.writeBytesPerSec),
       ioUsecRead: measured.usecPerRead,
       ioUsecWrite: measured.usecPerWrite,
     };
@@ -101,14 +102,15 @@ export class PureStorageTelemetry implements Telemetry {
 
   /**
    * A limit counts what clients wrote, so that is what is used of it: physical bytes are less after data reduction,
-   * and would look half empty while writes fail. Without a limit the array's own space is what there is.
+   * and would look half empty while writes fail. Without a limit, or with a size that is only a threshold for reports,
+   * the array's own space is what there is.
    */
   async #askCapacity(): Promise<Capacity> {
     const { fileSystem } = this.options;
     const found = await this.array.fileSystem(fileSystem);
     if (found === undefined) throw this.#unknownFileSystem();
-    if (found.provisionedBytes !== null) {
-      return { capacityBytes: found.provisionedBytes, usedBytes: found.virtualBytes ?? -1 };
+    if (found.hasHardLimit) {
+      return { capacityBytes: found.provisionedBytes ?? -1, usedBytes: found.virtualBytes ?? -1 };
     }
     const { capacityBytes, usedBytes } = await this.array.space();
     return { capacityBytes: capacityBytes ?? -1, usedBytes: usedBytes ?? -1 };
@@ -121,7 +123,7 @@ export class PureStorageTelemetry implements Telemetry {
       if (!(error instanceof PurityError)) throw error;
       const { volume } = this.options;
       throw new StorageError(
-        error.failure === 'unreachable' ? 'UNAVAILABLE' : 'INTERNAL',
+        error.passesByItself ? 'UNAVAILABLE' : 'INTERNAL',
         `The array of volume "${volume}" cannot be asked: ${error.message}`,
         { subject: 'volume', volume, reason: 'external' },
         { cause: error },

@@ -48,6 +48,8 @@ export class PuritySimulator {
   apiToken = 'T-11111111-2222-3333-4444-555555555555';
   /** Larger `limit`s are silently reduced to this [vendor OpenAPI, parameter `limit`]. */
   maxPage = 1000;
+  /** As `GET /api/api_version` tells them; others are not found [not documented, as any other path]. */
+  versions: readonly string[];
   /** Asked before each request. */
   fault: (request: SeenRequest) => Fault | undefined = () => undefined;
   logins = 0;
@@ -58,7 +60,8 @@ export class PuritySimulator {
   readonly #scheme: string;
   #port = 0;
 
-  private constructor(private readonly options: SimulatorOptions) {
+  private constructor(options: SimulatorOptions) {
+    this.versions = options.versions ?? VERSIONS;
     const handle = (request: IncomingMessage, response: ServerResponse): void =>
       this.#handle(request, response);
     this.#server = options.tls
@@ -130,10 +133,10 @@ export class PuritySimulator {
     const { pathname } = url;
     // Without login [vendor OpenAPI].
     if (pathname === '/api/api_version') {
-      return sendJson(response, 200, { versions: this.options.versions ?? VERSIONS });
+      return sendJson(response, 200, { versions: this.versions });
     }
     if (method === 'POST' && pathname === '/api/login') return this.#logIn(request, response);
-    const [, family, resource] = /^\/api\/([12])\.[\d.]+\/(.+)$/.exec(pathname) ?? [];
+    const [, version, family, resource] = /^\/api\/(([12])\.[\d.]+)\/(.+)$/.exec(pathname) ?? [];
     if (session === undefined || !this.#sessions.has(session)) {
       // 401 in REST 2, 403 in REST 1: what the two public exporters log in again on.
       throw new ApiError(family === '1' ? 403 : 401, 'Authentication failed');
@@ -142,7 +145,8 @@ export class PuritySimulator {
       this.#sessions.delete(session);
       return sendJson(response, 200, {});
     }
-    if (resource === undefined) throw new ApiError(404, 'Not found');
+    if (resource === undefined || !this.versions.includes(version ?? ''))
+      throw new ApiError(404, 'Not found');
     const result = readResource(this.state, Number(family), resource, url.searchParams);
     sendJson(response, 200, this.#page(Number(family), result, url.searchParams));
   }

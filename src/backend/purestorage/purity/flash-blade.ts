@@ -64,18 +64,21 @@ export class FlashBlade {
 
   /** `undefined` when there is none of the name, or only a destroyed one that waits for its eradication. */
   async fileSystem(name: string): Promise<FileSystem | undefined> {
-    let items: readonly JsonObject[];
+    const isWanted = (each: JsonObject): boolean =>
+      textIn(each, 'name') === name && each['destroyed'] !== true;
     try {
-      ({ items } = await this.client.page('file-systems', { names: name }));
+      const { items } = await this.client.page('file-systems', { names: name });
+      const item = items.find(isWanted);
+      return item && fileSystemOf(name, item);
     } catch (error) {
-      // A name without a match fails the request; it does not give an empty list.
-      if (error instanceof PurityError && (error.status === 400 || error.status === 404)) {
-        return undefined;
-      }
-      throw error;
+      const isRefused = error instanceof PurityError && [400, 404].includes(error.status ?? 0);
+      if (!isRefused) throw error;
     }
-    const item = items.find((each) => textIn(each, 'name') === name && each['destroyed'] !== true);
-    return item && fileSystemOf(name, item);
+    // A name without a match fails the request, but so does much else: only the list tells that there is none.
+    for await (const item of this.client.items('file-systems')) {
+      if (isWanted(item)) return fileSystemOf(name, item);
+    }
+    return undefined;
   }
 
   async space(): Promise<ArraySpace> {
@@ -89,13 +92,13 @@ export class FlashBlade {
     };
   }
 
-  /** The newest sample; `undefined` when the array has none. A file system that is idle has zeros. */
+  /** The newest sample; `undefined` when the array has none of this file system. A file system that is idle has zeros. */
   async nfsPerformance(name: string): Promise<NfsPerformance | undefined> {
-    const { items, totals } = await this.client.page('file-systems/performance', {
+    const { items } = await this.client.page('file-systems/performance', {
       names: name,
       protocol: 'NFS',
     });
-    const sample = items.find((each) => textIn(each, 'name') === name) ?? items[0] ?? totals[0];
+    const sample = items.find((each) => textIn(each, 'name') === name);
     if (sample === undefined) return undefined;
     const rate = (member: string): number => Math.max(0, numberIn(sample, member) ?? 0);
     return {

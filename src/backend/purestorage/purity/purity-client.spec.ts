@@ -84,6 +84,25 @@ describe('PurityClient', () => {
     });
   });
 
+  it.each([
+    ['goes on with what is left when an upgrade ends the version', ['1.8', '2.0', '2.26'], '2.26'],
+    ['goes on in the other family', ['1.12'], '1.12'],
+  ])('%s', async (_, versions, spoken) => {
+    const client = connect();
+    await client.page('arrays');
+    array.versions = versions;
+    const both = await Promise.all([client.page('arrays'), client.page('hardware')]);
+    expect(both.map(({ items }) => items.length)).toEqual([1, 2]);
+    expect(await client.version()).toBe(spoken);
+  });
+
+  it('says so when an upgrade ends the version that is configured', async () => {
+    const client = connect({ version: [1, 8] });
+    await client.page('arrays');
+    array.versions = ['2.0', '2.26'];
+    await expect(client.page('arrays')).rejects.toThrow('does not offer purity_api_version');
+  });
+
   describe.each(['1.12', '2.10'])('session in REST %s', (text) => {
     const version = parseApiVersion(text)!;
 
@@ -298,6 +317,21 @@ describe('PurityClient', () => {
       array.state.fileSystems.push({ ...makeFileSystem('gone'), destroyed: true });
       expect(await blade().fileSystem('gone')).toBeUndefined();
       expect(await blade().fileSystem('never')).toBeUndefined();
+    });
+
+    it('takes no other failure for a missing file system', async () => {
+      array.fault = ({ url }) =>
+        url.searchParams.has('names') ? { kind: 'status', status: 400 } : undefined;
+      expect(await blade().fileSystem('vfolders')).toMatchObject({ name: 'vfolders' });
+      faultFor('/file-systems', { kind: 'status', status: 400 });
+      await expect(blade().fileSystem('vfolders')).rejects.toMatchObject({ status: 400 });
+    });
+
+    it('takes no figures of another file system for those of this one', async () => {
+      const items = [{ name: 'other', reads_per_sec: 99 }];
+      const body = JSON.stringify({ items, total: [{ name: null, reads_per_sec: 99 }] });
+      faultFor('/performance', { kind: 'status', status: 200, body });
+      expect(await blade().nfsPerformance('vfolders')).toBeUndefined();
     });
 
     it('measures NFS, anew each time', async () => {

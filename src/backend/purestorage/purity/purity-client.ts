@@ -62,6 +62,18 @@ export class PurityClient {
   /** One page, with the totals that come along. */
   async page(resource: string, parameters: Parameters = {}): Promise<Page> {
     const dialect = await this.#speak();
+    try {
+      return await this.#pageIn(dialect, resource, parameters);
+    } catch (error) {
+      // An upgrade of the array may end the version that is spoken; nothing that we ask for is missing otherwise.
+      if (!(error instanceof PurityError) || error.status !== 404) throw error;
+      const next = await this.#speakAnew(dialect);
+      if (next.version === dialect.version) throw error;
+      return await this.#pageIn(next, resource, parameters);
+    }
+  }
+
+  async #pageIn(dialect: Dialect, resource: string, parameters: Parameters): Promise<Page> {
     const query = new URLSearchParams(
       Object.entries(parameters).map(([name, value]): [string, string] => [name, String(value)]),
     ).toString();
@@ -76,6 +88,14 @@ export class PurityClient {
   async close(): Promise<void> {
     await this.#session.logout();
     this.#exchange.close();
+  }
+
+  /** Asks which versions there are, unless somebody else has since `before`. */
+  async #speakAnew(before: Dialect): Promise<Dialect> {
+    const current = this.#dialect;
+    if (current !== undefined && (await current) !== before) return await current;
+    if (this.#dialect === current) this.#dialect = undefined;
+    return await this.#speak();
   }
 
   /** Asked for again after a failure. */

@@ -13,6 +13,9 @@ export interface PurityErrorFacts {
   readonly cause?: unknown;
 }
 
+/** Statuses of an array, or of a proxy before it, that pass by themselves. */
+const PASSING = new Set([429, 500, 502, 503, 504]);
+
 /** A failed call of the array. The message is a clause without secrets: "the array at … does not answer (ECONNREFUSED)". */
 export class PurityError extends Error {
   override readonly name = 'PurityError';
@@ -27,5 +30,11 @@ export class PurityError extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.status = status;
     this.retryAfterMs = retryAfterMs;
+  }
+
+  /** Whether the same call may well succeed later, with nothing mended. */
+  get passesByItself(): boolean {
+    if (this.failure === 'unreachable') return true;
+    return this.status !== undefined && PASSING.has(this.status);
   }
 }

@@ -5,9 +5,6 @@ const ATTEMPTS = 3;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 5_000;
 
-/** Statuses of an array, or of a proxy before it, that pass by themselves. */
-const PASSING = new Set([429, 500, 502, 503, 504]);
-
 /** Full jitter: the workers of a host, and the hosts of a cluster, must not come back all at once. */
 export function retryDelayMs(attempt: number, random: () => number = Math.random): number {
   return Math.round(random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt));
@@ -40,7 +37,5 @@ export async function retrying<T>(call: () => Promise<T>, random?: () => number)
 }
 
 function passesByItself(error: unknown): error is PurityError {
-  if (!(error instanceof PurityError)) return false;
-  if (error.failure === 'unreachable') return true;
-  return error.status !== undefined && PASSING.has(error.status);
+  return error instanceof PurityError && error.passesByItself;
 }
