@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isStorageError, StorageError } from '../errors/storage-error.js';
@@ -26,6 +27,7 @@ export function installBodyParsing(
   fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
     const { body: mode } = request.routeOptions.config;
     if (mode === 'stream') return payload;
+    if (!announcesBody(request.raw)) return undefined;
     inviteBody(request.raw);
     try {
       return parseBody(await readBody(payload, limits), mode);
@@ -41,6 +43,12 @@ export function installBodyParsing(
   fastify.addHook('preValidation', (request, _reply, done) => {
     done(refusal(request));
   });
+}
+
+/** RFC 9112, 6.3: a request without either of these has no body. Node has refused what is not a number. */
+function announcesBody({ headers }: IncomingMessage): boolean {
+  if (headers['transfer-encoding'] !== undefined) return true;
+  return headers['content-length'] !== undefined && Number(headers['content-length']) !== 0;
 }
 
 /** Fastify answers 415 to a `Content-Type` it cannot read; the wire says it is not looked at. */

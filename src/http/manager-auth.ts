@@ -57,7 +57,10 @@ export function managerAuth(
   };
 }
 
-/** Compares with every secret and hashes both sides: neither position nor length shows in the time taken. */
+/** Of secrets that are in use; there are few, and they are asked for with every request. */
+const digests = new WeakMap<ManagerSecret, Buffer>();
+
+/** Compares with every secret, and digests of both sides: neither position nor length shows in the time taken. */
 function matchingSecret(
   given: string,
   secrets: readonly ManagerSecret[],
@@ -66,9 +69,17 @@ function matchingSecret(
   const digest = sha256(Buffer.from(given, 'latin1'));
   let match: ManagerSecret | undefined;
   for (const secret of secrets) {
-    if (timingSafeEqual(digest, sha256(Buffer.from(secret.value)))) match ??= secret;
+    if (timingSafeEqual(digest, digestOf(secret))) match ??= secret;
   }
   return match;
+}
+
+function digestOf(secret: ManagerSecret): Buffer {
+  const known = digests.get(secret);
+  if (known) return known;
+  const digest = sha256(Buffer.from(secret.value));
+  digests.set(secret, digest);
+  return digest;
 }
 
 function sha256(bytes: Buffer): Buffer {
