@@ -67,6 +67,35 @@ describe('RapidFile Toolkit 2', () => {
     await host.stop();
   });
 
+  it('refuses files that hold no token and no certificate, and closes while the array is silent', async () => {
+    const host = new BackendHost(subject);
+    await host.start();
+    const volume = await host.open();
+    const file = volume.at('file');
+    const open = (changes: object): Promise<unknown> => {
+      const options = { ...flashBladeOptions(array), ...changes };
+      return host.backend.open({ ...volume.settings, options });
+    };
+    for (const content of ['', '\n', 'T-1 T-2\n', 'T-1\n\n', 'Täglich']) {
+      fs.writeFileSync(file, content);
+      const changes = { apiToken: undefined, tokenFile: file };
+      await expect(open(changes)).rejects.toThrow('holds no API token');
+      await expect(open({ caFile: file })).rejects.toThrow('holds no certificate');
+    }
+    fs.writeFileSync(file, `${array.apiToken}\r\n`);
+    const options = { ...flashBladeOptions(array), timeoutMs: 2 ** 30, tokenFile: file };
+    const silent = await host.backend.open({
+      ...volume.settings,
+      options: { ...options, apiToken: undefined },
+    });
+    array.fault = () => ({ kind: 'hang' });
+    // The goodbye to the array waits for twelve days.
+    await silent.close(10);
+    array.fault = () => undefined;
+    await volume.close();
+    await host.stop();
+  });
+
   it('does its work with the programs, whose failures the plain walk would hide', async () => {
     const host = new BackendHost(subject);
     await host.start();

@@ -1,4 +1,4 @@
-import { checkNfsMount, parseMountInfo } from './nfs-mount.js';
+import { checkNfsMount, mountWarnings, parseMountInfo } from './nfs-mount.js';
 
 describe('NFS mounts', () => {
   it('are read from mountinfo', () => {
@@ -16,6 +16,17 @@ describe('NFS mounts', () => {
         options: ['rw', 'nosuid', 'rw', 'vers=3', 'local_lock=none'],
       },
     ]);
+  });
+
+  it.each([
+    [['hard', 'lookupcache=pos'], []],
+    [['hard', 'softreval', 'noac'], []],
+    [['soft', 'lookupcache=pos'], ['"soft"']],
+    [['softerr', 'actimeo=0'], ['"softerr"']],
+    [['soft'], ['"soft"', 'lookupcache=positive']],
+  ])('with %j are warned of %j', (options, expected) => {
+    const warnings = mountWarnings('blade', options);
+    expect(warnings).toEqual(expected.map((each) => expect.stringContaining(each) as unknown));
   });
 
   it('are wanted, unless the operator does without', async () => {

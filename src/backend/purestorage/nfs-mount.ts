@@ -13,6 +13,8 @@ export interface Mount {
 
 /** Locks that stay on this host: other hosts would write into the uploads that this one holds (nfs(5)). */
 const LOCAL_LOCKS = /^(nolock|local_lock=(all|flock|posix))$/;
+/** What the server does not take in time is given up: a write that was accepted before is lost (nfs(5)). */
+const GIVES_UP = /^(soft|softerr)$/;
 /** With these a name that another proxy has just made is looked for on the server (nfs(5)). */
 const FRESH_NAMES = /^(lookupcache=(pos|positive|none)|noac|actimeo=0)$/;
 
@@ -55,11 +57,24 @@ export async function checkNfsMount(
       `${path} is mounted with "${local}", so other hosts do not see its locks. Mount it without, or set local_locks = "allow" if no other host serves this volume`,
     );
   }
-  return mount.options.some((option) => FRESH_NAMES.test(option))
-    ? []
-    : [
-        `Volume "${volume}" is mounted without lookupcache=positive: when several hosts serve it, a folder that one makes may be missing for another for as long as its directory entries are cached (acdirmax)`,
-      ];
+  return mountWarnings(volume, mount.options);
+}
+
+/** What the operator should know of the options of an NFS mount that can be used. */
+export function mountWarnings(volume: string, options: readonly string[]): string[] {
+  const warnings: string[] = [];
+  const soft = options.find((option) => GIVES_UP.test(option));
+  if (soft !== undefined) {
+    warnings.push(
+      `Volume "${volume}" is mounted with "${soft}": while the file server does not answer, writes fail that a "hard" mount would carry out later. Mount it with "hard"`,
+    );
+  }
+  if (!options.some((option) => FRESH_NAMES.test(option))) {
+    warnings.push(
+      `Volume "${volume}" is mounted without lookupcache=positive: when several hosts serve it, a folder that one makes may be missing for another for as long as its directory entries are cached (acdirmax)`,
+    );
+  }
+  return warnings;
 }
 
 async function mountOf(path: string): Promise<Mount | undefined> {

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { StorageError } from '../../errors/storage-error.js';
 import type {
@@ -13,6 +15,7 @@ import { checkNfsMount } from './nfs-mount.js';
 import { pureStorageTrees, RESERVED_NAMES, type PureStorageTrees } from './purestorage-trees.js';
 import { PureStorageTelemetry } from './purestorage-telemetry.js';
 import { PureStorageOptions } from './purestorage.options.js';
+import { endpointWarnings } from './endpoint-warnings.js';
 import { parseApiVersion } from './purity/api-version.js';
 import { FlashBlade, type FileSystem } from './purity/flash-blade.js';
 import { PurityError } from './purity/purity-error.js';
@@ -38,6 +41,7 @@ export class PureStorageBackend implements Backend<PureStorageOptions> {
     const { name, path, options } = settings;
     const { hasLayoutMarker } = await this.#mounts.check(name, path);
     const warnings = await checkNfsMount(name, path, options);
+    warnings.push(...endpointWarnings(name, options));
     if (!hasLayoutMarker) warnings.push(missingMarker(name, path));
     const lease = await this.#connect(settings);
     try {
@@ -59,13 +63,13 @@ export class PureStorageBackend implements Backend<PureStorageOptions> {
   }
 
   async #connect({ name, options }: Settings): Promise<ClientLease> {
-    const { apiToken, tokenFile, caFile, apiVersion, endpoint, verifyTls, timeoutMs } = options;
+    const { caFile, apiVersion, endpoint, verifyTls, timeoutMs } = options;
     return this.#clients.lease({
       endpoint: new URL(endpoint),
-      apiToken: apiToken ?? (await readSecret(name, 'purity_api_token_file', tokenFile ?? '')),
+      apiToken: await apiTokenOf(name, options),
       version: apiVersion === undefined ? null : (parseApiVersion(apiVersion) ?? null),
       verifyTls,
-      ca: caFile === undefined ? undefined : await readSecret(name, 'purity_ca_file', caFile),
+      ca: caFile === undefined ? undefined : await readAuthority(name, caFile),
       timeoutMs,
     });
   }
@@ -96,9 +100,31 @@ async function treesOf(
   }
 }
 
-async function readSecret(volume: string, key: string, path: string): Promise<string> {
+/** Anything but one word of ASCII could not be sent in a header, or was never a token: a page of help, for instance. */
+async function apiTokenOf(
+  volume: string,
+  { apiToken, tokenFile = '' }: PureStorageOptions,
+): Promise<string> {
+  const key = apiToken === undefined ? 'purity_api_token_file' : 'purity_api_token';
+  const token = apiToken ?? (await readText(volume, key, tokenFile)).replace(/\r?\n$/, '');
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  const where = apiToken === undefined ? `${tokenFile} of "${key}"` : `"${key}"`;
+  throw unusable(volume, `${where} holds no API token, which is one word`);
+}
+
+async function readAuthority(volume: string, path: string): Promise<string> {
+  const text = await readText(volume, 'purity_ca_file', path);
   try {
-    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+    void new X509Certificate(text);
+    return text;
+  } catch (error) {
+    throw unusable(volume, `${path} of "purity_ca_file" holds no certificate in PEM`, error);
+  }
+}
+
+async function readText(volume: string, key: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw unusable(volume, `${path} of "${key}" cannot be read (${code ?? String(error)})`, error);
@@ -109,7 +135,11 @@ function withRelease(strategies: VolumeStrategies, lease: ClientLease): VolumeSt
   return {
     ...strategies,
     close: async (deadlineMs) => {
-      await Promise.all([strategies.close(deadlineMs), lease.release()]);
+      const isOver = new AbortController();
+      const late = sleep(deadlineMs, undefined, { signal: isOver.signal }).catch(() => undefined);
+      // An array that does not answer the goodbye holds up nothing.
+      await Promise.all([strategies.close(deadlineMs), Promise.race([lease.release(), late])]);
+      isOver.abort();
     },
   };
 }

@@ -42,7 +42,10 @@ export class PureStorageOptions {
   @Setting(
     'purity-api-version',
     'REST version, `1.8` to `1.12` or `2.0` and later. Left out: the newest that the array and the proxy know.',
-    textLike(/^[12]\.\d{1,3}(\.\d{1,3})?$/, 'a version such as "1.8" or "2.4"'),
+    textLike(
+      /^(1\.([89]|1[0-2])|2\.\d{1,3})(\.\d{1,3})?$/,
+      'a version from "1.8" to "1.12", or "2.0" and later',
+    ),
     { example: '1.8' },
   )
   readonly apiVersion?: string;

@@ -1,5 +1,5 @@
 import { access, constants } from 'node:fs/promises';
-import { dirname, isAbsolute, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { calls } from '../../../native/calls.js';
 import { AT_FDCWD, O_CLOEXEC, O_DIRECTORY, O_PATH } from '../../../native/constants.js';
 import { ToolError } from './tool-error.js';
@@ -35,10 +35,9 @@ export async function findToolkit(
   for (const folder of folders) {
     const pdu = join(folder, 'pdu');
     if (!(await isExecutable(pdu))) continue;
-    const output = await versionOutput(pdu).catch((error: Error) => error.message);
-    const version = parseToolkitVersion(output);
+    const { version, other } = await versionOf('pdu', pdu);
     if (version) return await complete(folder, version);
-    found.push(`${pdu} is another program ("${firstLine(output)}")`);
+    found.push(other);
   }
   const where = directory === undefined ? 'the folders of PATH' : directory;
   throw new ToolError(
@@ -56,14 +55,38 @@ async function complete(directory: string, version: ToolkitVersion): Promise<Too
     prm: tool('prm'),
     copy: tool(version.major === 1 ? 'pcp' : 'pcopy'),
   };
+  // Each for itself: `pcp` is also a program of Performance Co-Pilot, in the same folders.
   for (const program of [toolkit.pls, toolkit.prm, toolkit.copy]) {
-    if (!(await isExecutable(program))) {
-      throw new ToolError(
-        `the RapidFile Toolkit ${version.text} in ${directory} lacks ${program}. Install it again`,
-      );
+    if (!(await isExecutable(program))) throw incomplete(directory, version, `lacks ${program}`);
+  }
+  const others = [toolkit.pls, toolkit.prm, toolkit.copy].map((program) =>
+    versionOf(basename(program), program),
+  );
+  for (const { version: found, other } of await Promise.all(others)) {
+    if (found === undefined) throw incomplete(directory, version, `is not whole: ${other}`);
+    if (found.major !== version.major) {
+      throw incomplete(directory, version, `is mixed with programs of ${found.text}`);
     }
   }
   return toolkit;
+}
+
+function incomplete(directory: string, { text }: ToolkitVersion, how: string): ToolError {
+  return new ToolError(
+    `the RapidFile Toolkit ${text} in ${directory} ${how}. Install it again, in a folder of its own that "rapidfile_path" names`,
+  );
+}
+
+/** What a program says it is; `other` is a clause for one that is not of the toolkit. */
+async function versionOf(
+  tool: string,
+  program: string,
+): Promise<{ readonly version: ToolkitVersion | undefined; readonly other: string }> {
+  const output = await versionOutput(tool, program).catch((error: Error) => error.message);
+  return {
+    version: parseToolkitVersion(output),
+    other: `${program} is another program ("${firstLine(output)}")`,
+  };
 }
 
 async function isExecutable(path: string): Promise<boolean> {
@@ -75,13 +98,13 @@ async function isExecutable(path: string): Promise<boolean> {
   }
 }
 
-async function versionOutput(program: string): Promise<string> {
+async function versionOutput(tool: string, program: string): Promise<string> {
   const signal = AbortSignal.timeout(VERSION_DEADLINE_MS);
   const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
   const folder = await calls.openat2(AT_FDCWD, Buffer.from(dirname(program)), flags);
   try {
     let output = Buffer.alloc(0);
-    const command = { tool: 'pdu', program, args: ['--version'], directory: folder };
+    const command = { tool, program, args: ['--version'], directory: folder };
     for await (const chunk of runTool(command, { signal })) {
       output = Buffer.concat([output, chunk]);
       if (output.length > VERSION_BYTES) break;
