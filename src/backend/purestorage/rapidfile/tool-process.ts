@@ -41,12 +41,19 @@ export async function* runTool(
   const child = start(command);
   const stderr = keepEnd(child);
   const ended = endOf(child);
-  // What it started does not outlive it, nor keep its output open.
-  child.once('exit', () => killGroup(child));
+  // What it started does not outlive it, nor keep its output open; what left the group is not waited for.
+  child.once('exit', () => {
+    killGroup(child);
+    setTimeout(() => child.stderr?.destroy(), END_WAIT_MS).unref();
+  });
   let stalled = false;
+  let giveUp = (): void => undefined;
+  const givenUp = new Promise<string>((resolve) => (giveUp = () => resolve('does not end')));
   const abandon = (): void => {
     killGroup(child);
     child.stdout?.destroy();
+    child.stderr?.destroy();
+    giveUp();
   };
   const unwatch = watchForStall(child.pid ?? 0, stallMs, () => {
     stalled = true;
@@ -64,7 +71,7 @@ export async function* runTool(
     } catch {
       throw failure('broke off');
     }
-    const how = await ended;
+    const how = await Promise.race([ended, givenUp]);
     if (how !== undefined || signal.aborted || stalled) throw failure(how ?? 'broke off');
   } finally {
     signal.removeEventListener('abort', abandon);
