@@ -7,6 +7,15 @@ import { parseUploadName, UPLOAD_PATH } from './upload-names.js';
 import { touchedMs } from './sweep-uploads.js';
 
 const SLASH = 0x2f;
+/** What a record that a tenant forged may lead to. */
+const NOT_A_COPY = [
+  Errno.ENOENT,
+  Errno.ENOTDIR,
+  Errno.ELOOP,
+  Errno.EXDEV,
+  Errno.ENAMETOOLONG,
+  Errno.EINVAL,
+];
 
 /**
  * Removes what is left of copies that nobody has worked on since `beforeMs` (milliseconds since the epoch), and their
@@ -50,7 +59,7 @@ async function removeCopy(
   try {
     await volume.strategies.trees.removeEntry(volume.locate(ref.id), path);
   } catch (error) {
-    if (!isErrno(error, Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EXDEV)) throw error;
+    if (!isErrno(error, ...NOT_A_COPY)) throw error;
   }
 }
 

@@ -77,7 +77,8 @@ async function removeRecord(vfolder: Beneath, name: Buffer): Promise<number> {
     await vfolder.unlink(Buffer.concat([UPLOAD_PATH, Buffer.from('/'), name]));
     return 1;
   } catch (error) {
-    if (isErrno(error, Errno.ENOENT)) return 0;
+    // A directory has its name.
+    if (isErrno(error, Errno.ENOENT, Errno.EISDIR)) return 0;
     throw error;
   }
 }

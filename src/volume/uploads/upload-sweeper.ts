@@ -66,13 +66,7 @@ export class UploadSweeper {
     if (last !== undefined && Date.now() - last < this.settings.uploads.sweepIntervalMs) return;
     if (this.#visited.size >= REMEMBERED_VISITS) this.#visited.clear();
     this.#visited.set(key, Date.now());
-    this.sweep(ref).catch((error: unknown) => {
-      log.warn('Sweeping a vfolder of abandoned uploads failed', {
-        volume: ref.volume,
-        vfid: ref.id.toString(),
-        err: error,
-      });
-    });
+    this.sweep(ref).catch((error: unknown) => tellFailure(ref, error));
   }
 
   /** Sweeps one vfolder; returns how many entries were removed. A vfolder without uploads has none. */
@@ -120,13 +114,25 @@ export class UploadSweeper {
       const { signal } = this.#stopping;
       let removed = 0;
       for await (const id of walkVFolders(volume, signal)) {
-        removed += await this.sweep({ volume: volume.name, id });
+        removed += await this.sweepInTurn({ volume: volume.name, id });
         await sleep(PAUSE_MS, undefined, { signal, ref: false });
       }
       await this.admission.collect(volume);
       if (removed > 0) log.info('Swept abandoned uploads', { volume: volume.name, removed });
     } finally {
       await volume.io(() => turn.close());
+    }
+  }
+
+  /** What a tenant has put in the way keeps no other vfolder from its turn. Rejects when the volume is at fault. */
+  private async sweepInTurn(ref: VFolderRef): Promise<number> {
+    try {
+      return await this.sweep(ref);
+    } catch (error) {
+      const { aborted } = this.#stopping.signal;
+      if (aborted || isStorageError(error, 'UNAVAILABLE')) throw error;
+      tellFailure(ref, error);
+      return 0;
     }
   }
 
@@ -139,6 +145,11 @@ export class UploadSweeper {
       finishedBeforeMs: now - uploads.finishedRetentionMs,
     };
   }
+}
+
+function tellFailure({ volume, id }: VFolderRef, error: unknown): void {
+  const facts = { volume, vfid: id.toString(), err: error };
+  log.warn('Sweeping a vfolder of abandoned uploads failed', facts);
 }
 
 function auditSweep({ volume, id }: VFolderRef, removed: number, durationMs: number): void {

@@ -611,6 +611,30 @@ describe('sweeping', () => {
     expect(await rig.sweeper.sweep(rig.ref)).toBe(0);
   });
 
+  it('is kept from no vfolder by what the tenants of others have put in the way', async () => {
+    const hex = 'c'.repeat(32);
+    const obstacles: ((upload: string) => void)[] = [
+      (upload) => symlinkSync('/', upload),
+      (upload) => symlinkSync('.upload', upload),
+      (upload) => mkdirSync(join(upload, `${hex}.offset`), { recursive: true }),
+      (upload) => mkdirSync(join(upload, `${hex}.copy`), { recursive: true }),
+      (upload) => mkdirSync(join(upload, hex), { recursive: true }),
+      (upload) => {
+        mkdirSync(upload);
+        symlinkSync(`${'x'.repeat(300)}/.moving-${hex}`, join(upload, `${hex}.copy`));
+      },
+    ];
+    const scope = join(rig.path, '../../..');
+    obstacles.forEach((obstruct, n) => {
+      const vfolder = join(scope, '00', `0${n}`, '0'.repeat(28));
+      mkdirSync(vfolder, { recursive: true });
+      obstruct(join(vfolder, '.upload'));
+    });
+    await rig.begin('a', 5);
+    await rig.worker(allOld).sweeper.sweepAll();
+    expect(rig.names()).toEqual([]);
+  });
+
   it('walks a whole volume, and not again before it is due', async () => {
     await rig.begin('a', 5);
     const { sweeper } = rig.worker(allOld);
