@@ -168,6 +168,15 @@ describe('UsageSum', () => {
     expect(sum(10, records).result()).toEqual({ fileCount: 3, usedBytes: 32 });
   });
 
+  it.each<[string, boolean, string[]]>([
+    ['shrinks meanwhile', true, ['5 ./a/f', '25 ./a', '7 ./g', '36 .']],
+    ['is as large as what is in it', false, ['5 ./a/f', '5 ./a/g', '10 ./a', '10 .']],
+  ])('is not misled by a directory that %s', (_, isCumulative, records) => {
+    const usage = new UsageSum(10, [], isCumulative);
+    for (const record of records) usage.add(Buffer.from(record));
+    expect(usage.result()).toEqual({ fileCount: 3, usedBytes: isCumulative ? 32 : 20 });
+  });
+
   it('counts nothing in an empty directory', () => {
     expect(sum(4096, ['4096\t.']).result()).toEqual({ fileCount: 0, usedBytes: 0 });
   });

@@ -96,7 +96,9 @@ export class RapidFileTrees implements TreeOperations {
     const { anchors, tools, mayWalk, habits } = this.parts;
     if (!mayWalk || !habits.countsAll) return await this.plain.usage(location, options);
     using directory = await anchors.open(location);
-    const usage = await this.#try('measuring a tree', () => tools.usage(directory, options));
+    const usage = await this.#try('measuring a tree', () =>
+      tools.usage(directory, options, habits.isCumulative),
+    );
     return usage ?? (await this.plain.usage(location, options));
   }
 

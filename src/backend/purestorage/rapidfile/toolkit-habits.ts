@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Anchors } from './anchors.js';
@@ -6,6 +6,8 @@ import { ToolError } from './tool-error.js';
 import type { Tools } from './tools.js';
 
 const NAMES = ['plain', '.hidden'];
+/** Large enough to be no directory's own size. */
+const DEEP_BYTES = 1 << 20;
 const DEADLINE_MS = 10_000;
 
 /** What programs do of which no public source says. */
@@ -14,6 +16,8 @@ export interface ToolkitHabits {
   readonly listsAll: boolean;
   /** `pdu` counts them. */
   readonly countsAll: boolean;
+  /** What it says of a directory contains what is below that; undefined when it could not be tried. */
+  readonly isCumulative: boolean | undefined;
 }
 
 /** Of programs that were tried before: volumes share them, and they do the same on each. */
@@ -38,13 +42,16 @@ async function tryOut(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
   const directory = await mkdtemp(join(tmpdir(), 'storage-proxy-rapidfile-'));
   try {
     await Promise.all(NAMES.map((name) => writeFile(join(directory, name), '')));
+    await mkdir(join(directory, 'deep'));
+    await writeFile(join(directory, 'deep/file'), Buffer.alloc(DEEP_BYTES));
     using anchor = await new Anchors(directory, []).open({ path: Buffer.from('.') });
     const signal = AbortSignal.timeout(DEADLINE_MS);
     const listed = await unlessItFails(tools.list(anchor, 0, signal));
-    const usage = mayWalk ? await unlessItFails(tools.usage(anchor, { signal })) : undefined;
+    const usage = mayWalk ? await unlessItFails(tools.usage(anchor, { signal }, true)) : undefined;
     return {
-      listsAll: !Array.isArray(listed) || listed.length === NAMES.length,
-      countsAll: usage === undefined || usage.fileCount === NAMES.length,
+      listsAll: !Array.isArray(listed) || listed.length === NAMES.length + 1,
+      countsAll: usage === undefined || usage.fileCount === NAMES.length + 2,
+      isCumulative: usage && usage.usedBytes >= DEEP_BYTES,
     };
   } finally {
     await rm(directory, { recursive: true, force: true });

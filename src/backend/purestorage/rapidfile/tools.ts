@@ -50,8 +50,12 @@ export class Tools {
     return entries;
   }
 
-  /** What is below the directory. Throws ReservedEntry as well. */
-  async usage({ fd, stat }: Anchor, { signal, onProgress }: TreeTaskOptions): Promise<TreeUsage> {
+  /** What is below the directory; `isCumulative` as for UsageSum. Throws ReservedEntry as well. */
+  async usage(
+    { fd, stat }: Anchor,
+    { signal, onProgress }: TreeTaskOptions,
+    isCumulative?: boolean,
+  ): Promise<TreeUsage> {
     const { version, pdu } = this.toolkit;
     // Toolkit 2 refuses -s beside -a, as GNU du does; without it toolkit 1 was never seen.
     const args = ['-0', '-b', '-a', ...(version.major === 1 ? ['-s'] : []), '--', '.'];
@@ -59,7 +63,7 @@ export class Tools {
       { tool: 'pdu', program: pdu, args, directory: fd, trees: [{ fd, rights: READ }] },
       signal,
     );
-    const sum = new UsageSum(stat.size, this.reservedNames);
+    const sum = new UsageSum(stat.size, this.reservedNames, isCumulative);
     const timer = onProgress && setInterval(() => onProgress(sum.progress), PROGRESS_MS);
     try {
       for await (const record of splitRecords(output, NUL)) sum.add(record);

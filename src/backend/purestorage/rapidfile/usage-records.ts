@@ -10,7 +10,7 @@ export class ReservedEntry extends Error {
 
 /**
  * Adds up the records of `pdu -0 -b -a .`: `SIZE<blanks>PATH`, ended by NUL, one for the directory itself. As with du
- * the record of a directory should contain what is below it, but no manual says so; the sums tell.
+ * the record of a directory should contain what is below it, but no manual says so: the program is tried before.
  */
 export class UsageSum {
   #count = 0;
@@ -19,10 +19,15 @@ export class UsageSum {
   #root: number | undefined;
   readonly #reserved: ReadonlySet<string>;
 
-  /** `rootBytes` is st_size of the directory itself, which the figures may or may not hold. */
+  /**
+   * `rootBytes` is st_size of the directory itself, which the figures may or may not hold. `isCumulative`: whether
+   * records of directories contain what is below them; undefined where that is not known, so that the sums tell,
+   * which a directory that changes meanwhile can mislead.
+   */
   constructor(
     private readonly rootBytes: number,
     reservedNames: readonly Buffer[] = [],
+    private readonly isCumulative?: boolean,
   ) {
     this.#reserved = new Set(reservedNames.map((name) => name.toString('latin1')));
   }
@@ -53,7 +58,8 @@ export class UsageSum {
   result(): TreeUsage {
     const root = this.#root;
     if (root === undefined) throw new ToolError('its output lacks the total');
-    const isCumulative = root === this.#direct || root >= this.#direct + this.rootBytes;
+    const isCumulative =
+      this.isCumulative ?? (root === this.#direct || root >= this.#direct + this.rootBytes);
     return { fileCount: this.#count, usedBytes: isCumulative ? this.#direct : this.#all };
   }
 }
