@@ -91,13 +91,28 @@ async function copyAcross(
     });
     await slot(() => parent.rename(copy, target.name));
   } catch (error) {
-    await slot(() => parent.unlink(copy)).catch(ignoreMissing);
-    await slot(() => record.end());
+    await discard(parent, copy, record, slot);
     throw error;
   }
   await slot(() => parent.syncDirectory());
   await slot(() => staged.directory.unlink(staged.names.staging));
-  await slot(() => record.end());
+  // The upload is finished from here on, whatever becomes of the record, which is swept if need be.
+  await slot(() => record.end()).catch(() => undefined);
+}
+
+/** What cannot be removed is swept by its record. The failure that led here is the one to report. */
+async function discard(
+  parent: Beneath,
+  copy: Buffer,
+  record: CopyRecord,
+  slot: Slot,
+): Promise<void> {
+  try {
+    await slot(() => parent.unlink(copy)).catch(ignoreMissing);
+    await slot(() => record.end());
+  } catch (error) {
+    if (!isErrno(error)) throw error;
+  }
 }
 
 function ignoreMissing(error: unknown): void {

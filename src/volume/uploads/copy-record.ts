@@ -2,6 +2,7 @@ import type { Beneath } from '../../native/beneath.js';
 import { calls } from '../../native/calls.js';
 import { AT_SYMLINK_NOFOLLOW } from '../../native/constants.js';
 import { Errno, isErrno } from '../../native/errno.js';
+import { isSymlink } from '../../native/stat.js';
 import type { RelPath } from '../ids/relpath.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -23,7 +24,8 @@ export class CopyRecord {
   ) {}
 
   /**
-   * May be repeated with the same `id`, when a copy is made anew.
+   * May be repeated with the same `id`, when a copy is made anew. Rejects with EEXIST when a tenant has put something
+   * else in its place.
    *
    * @param uploads the directory of the running uploads
    * @param id a session id
@@ -35,7 +37,8 @@ export class CopyRecord {
       await calls.symlinkat(copy.toBytes(), uploads.fd, name);
       await uploads.syncDirectory();
     } catch (error) {
-      if (!isErrno(error, Errno.EEXIST, ...NO_RECORD)) throw error;
+      const isThere = isErrno(error, Errno.EEXIST) && isSymlink(await uploads.lstat(name));
+      if (!isThere && !isErrno(error, ...NO_RECORD)) throw error;
     }
     return new CopyRecord(uploads, name);
   }
