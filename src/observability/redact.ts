@@ -24,10 +24,19 @@ const secrets = new Set<string>();
 export function protectSecrets(values: Iterable<string>): void {
   for (const value of values) {
     if (value.length < 8) continue;
-    secrets.add(value);
-    secrets.add(JSON.stringify(value).slice(1, -1));
-    secrets.add(encodeURIComponent(value));
+    for (const form of formsOf(value)) secrets.add(form);
   }
+}
+
+/** Forgets values that are worth nothing any more, such as tokens of ended sessions: each costs time with every line. */
+export function unprotectSecrets(values: Iterable<string>): void {
+  for (const value of values) {
+    for (const form of formsOf(value)) secrets.delete(form);
+  }
+}
+
+function formsOf(value: string): string[] {
+  return [value, JSON.stringify(value).slice(1, -1), encodeURIComponent(value)];
 }
 
 /** The text without anything that looks like, or is known to be, a credential. */

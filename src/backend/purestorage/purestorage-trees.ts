@@ -57,9 +57,13 @@ export async function pureStorageTrees(
     });
     const tools = new Tools(toolkit, runner, RESERVED_NAMES);
     const mayWalk = !isWanted || confinement.kind === 'kernel';
-    const habits = await habitsOf(tools, mayWalk);
-    if (!habits.listsAll) warnings.push(hides(volume, 'pls', 'directories are read'));
-    if (!habits.countsAll) warnings.push(hides(volume, 'pdu', 'trees are measured'));
+    const habits = await habitsOf(tools, path, mayWalk);
+    if (!habits.listsAll) {
+      warnings.push(hides(volume, 'pls', habits.listsAll, 'directories are read'));
+    }
+    if (mayWalk && !habits.countsAll) {
+      warnings.push(hides(volume, 'pdu', habits.countsAll, 'trees are measured'));
+    }
     trees = new RapidFileTrees(trees, {
       tools,
       runner,
@@ -75,8 +79,10 @@ export async function pureStorageTrees(
   return { trees, troubles: () => troubles.recent(), warnings };
 }
 
-function hides(volume: string, tool: string, done: string): string {
-  return `Volume "${volume}": ${tool} of this toolkit leaves out names that begin with a dot, so ${done} with plain system calls`;
+function hides(volume: string, tool: string, found: boolean | undefined, done: string): string {
+  const fact = `${tool} of this toolkit leaves out names that begin with a dot`;
+  const reason = found === undefined ? `whether ${fact} could not be found out` : fact;
+  return `Volume "${volume}": ${reason}, so ${done} with plain system calls`;
 }
 
 function unconfined(volume: string, { reason }: Extract<Confinement, { kind: 'none' }>): string {

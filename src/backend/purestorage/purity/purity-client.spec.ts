@@ -130,15 +130,21 @@ describe('PurityClient', () => {
 
     it('does not log in again for what a new session was refused too', async () => {
       const client = connect({ version });
-      faultFor('/alerts', { kind: 'status', status: version[0] === 1 ? 403 : 401 });
+      const status = version[0] === 1 ? 403 : 401;
+      array.fault = ({ url }) =>
+        /alerts|hardware/.test(url.pathname) ? { kind: 'status', status } : undefined;
       for (let time = 0; time < 3; time++) {
-        await expect(client.page('alerts', { time })).rejects.toMatchObject({ failure: 'refused' });
+        for (const resource of ['alerts', 'hardware']) {
+          const refused = client.page(resource, { time });
+          await expect(refused).rejects.toMatchObject({ failure: 'refused' });
+        }
         await client.page('arrays');
       }
-      expect(array.logins).toBe(2);
+      // The first, and one for each.
+      expect(array.logins).toBe(3);
       array.expireSessions();
       await client.page('arrays');
-      expect(array.logins).toBe(3);
+      expect(array.logins).toBe(4);
     });
 
     it('asks no more for a login that was refused a moment ago', async () => {

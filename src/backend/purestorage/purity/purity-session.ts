@@ -1,4 +1,4 @@
-import { protectSecrets } from '../../../observability/redact.js';
+import { protectSecrets, unprotectSecrets } from '../../../observability/redact.js';
 import { refusal } from './answer-body.js';
 import type { Answer, Call, Exchange } from './exchange.js';
 import { PurityError } from './purity-error.js';
@@ -7,6 +7,8 @@ import { PurityError } from './purity-error.js';
 const EXPIRED = [401, 403];
 /** How long a refused login stands: an array locks users whose logins fail again and again. */
 const REFUSED_MS = 30_000;
+/** How long a resource counts as refused for want of permission, which a session that has expired must not look like for ever. */
+const FORBIDDEN_MS = 10 * 60_000;
 
 /**
  * A login with an API token that all calls share. It is made when first needed, by one request however many wait
@@ -15,8 +17,8 @@ const REFUSED_MS = 30_000;
 export class PuritySession {
   #login: Promise<string> | undefined;
   #refused: { readonly error: PurityError; readonly at: number } | undefined;
-  /** Resources that were refused to a new session too, which thus is no question of its age, with that session. */
-  readonly #forbidden = new Map<string, string>();
+  /** When resources were last refused to a new session too, which thus is no question of its age. */
+  readonly #forbidden = new Map<string, number>();
 
   constructor(
     private readonly exchange: Exchange,
@@ -32,26 +34,38 @@ export class PuritySession {
     const token = await login;
     const answer = await this.#sendWith(token, call);
     const resource = resourceOf(call);
-    if (!EXPIRED.includes(answer.status) || this.#forbidden.get(resource) === token) return answer;
+    if (!EXPIRED.includes(answer.status) || this.#isForbidden(resource)) return answer;
     // Whoever comes first makes the new login, the others find it.
-    if (this.#login === login) this.#login = undefined;
-    const newToken = await this.#current();
-    const again = await this.#sendWith(newToken, call);
-    if (EXPIRED.includes(again.status)) this.#forbidden.set(resource, newToken);
+    if (this.#login === login) {
+      this.#login = undefined;
+      void this.#end(token);
+    }
+    const again = await this.#sendWith(await this.#current(), call);
+    if (EXPIRED.includes(again.status)) this.#forbidden.set(resource, this.now());
     else this.#forbidden.delete(resource);
     return again;
+  }
+
+  #isForbidden(resource: string): boolean {
+    const since = this.#forbidden.get(resource);
+    return since !== undefined && this.now() - since < FORBIDDEN_MS;
   }
 
   /** Tells the array that the session is over, if it can be reached; never rejects. */
   async logout(): Promise<void> {
     const login = this.#login;
     this.#login = undefined;
-    if (login === undefined) return;
+    const token = await login?.catch(() => undefined);
+    if (token !== undefined) await this.#end(token);
+  }
+
+  async #end(token: string): Promise<void> {
     try {
-      await this.#sendWith(await login, { method: 'POST', path: '/api/logout' });
+      await this.#sendWith(token, { method: 'POST', path: '/api/logout' });
     } catch {
       // It ends by itself when it has been idle.
     }
+    unprotectSecrets([token]);
   }
 
   #current(): Promise<string> {

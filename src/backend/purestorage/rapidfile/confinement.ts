@@ -64,9 +64,14 @@ export async function confinementFor(
   const wanted = [...LIBRARIES, ...START_UP, ...own.flat(), ...readable];
   const allowed = [...new Set(await Promise.all(wanted.map(resolved)))];
   const volume = await realpath(volumePath);
-  const around = allowed.find((path) => volume === path || volume.startsWith(`${path}${sep}`));
+  const around = allowed.find((path) => isWithin(volume, path));
   if (around === undefined) return { kind: 'kernel', readable: allowed, writable: WRITABLE };
   return { kind: 'none', reason: `the volume lies in ${around}, which programs may read` };
+}
+
+function isWithin(path: string, directory: string): boolean {
+  const below = directory.endsWith(sep) ? directory : `${directory}${sep}`;
+  return path === directory || path.startsWith(below);
 }
 
 /** The program, its interpreter if it is a script, and the directory that is the toolkit's alone with the libraries beside it. */

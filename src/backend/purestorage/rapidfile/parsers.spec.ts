@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { parseListedRecord, UncertainName } from './listing-record.js';
 import { splitRecords } from './records.js';
 import { ToolError } from './tool-error.js';
-import { UsageSum } from './usage-records.js';
+import { ReservedEntry, UsageSum } from './usage-records.js';
 
 async function* chunked(bytes: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
   let at = 0;
@@ -183,6 +183,12 @@ describe('UsageSum', () => {
 
   it.each(['', 'x\t./a', '-5\t./a', '5', '5\t'])('does not understand %j', (record) => {
     expect(() => sum(0, [record])).toThrow(ToolError);
+  });
+
+  it.each(['./a/.snapshot', './.snapshot/', '.snapshot'])('notices %j', (path) => {
+    const usage = new UsageSum(0, [Buffer.from('.snapshot')]);
+    expect(() => usage.add(Buffer.from(`5\t${path}`))).toThrow(ReservedEntry);
+    usage.add(Buffer.from('5\t./a.snapshot'));
   });
 
   it('wants the total, once', () => {

@@ -1,45 +1,59 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Anchors } from './anchors.js';
 import { ToolError } from './tool-error.js';
 import type { Tools } from './tools.js';
 
+/** At the top of the volume, where no tenant is. */
+const PRIVATE_DIRECTORY = '.storage-proxy';
 const NAMES = ['plain', '.hidden'];
 /** Large enough to be no directory's own size. */
 const DEEP_BYTES = 1 << 20;
 const DEADLINE_MS = 10_000;
 
-/** What programs do of which no public source says. */
+/** What programs do of which no public source says; undefined where it could not be found out. */
 export interface ToolkitHabits {
   /** `pls` lists names that begin with a dot. */
-  readonly listsAll: boolean;
+  readonly listsAll: boolean | undefined;
   /** `pdu` counts them. */
-  readonly countsAll: boolean;
-  /** What it says of a directory contains what is below that; undefined when it could not be tried. */
+  readonly countsAll: boolean | undefined;
+  /** What it says of a directory contains what is below that. */
   readonly isCumulative: boolean | undefined;
 }
+
+const UNKNOWN: ToolkitHabits = {
+  listsAll: undefined,
+  countsAll: undefined,
+  isCumulative: undefined,
+};
 
 /** Of programs that were tried before: volumes share them, and they do the same on each. */
 const known = new Map<string, Promise<ToolkitHabits>>();
 
-/** Tries the programs on a small directory, once for each installed toolkit. Rejects when no directory can be made. */
-export async function habitsOf(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
+/**
+ * Tries the programs on a small directory of the volume, once for each installed toolkit, and again where something
+ * could not be found out.
+ */
+export async function habitsOf(
+  tools: Tools,
+  volumePath: string,
+  mayWalk: boolean,
+): Promise<ToolkitHabits> {
   const { pls, pdu } = tools.toolkit;
   const versions = await Promise.all([pls, pdu].map((program) => stat(program, { bigint: true })));
   const key = [mayWalk, pls, ...versions.flatMap(({ ino, mtimeNs }) => [ino, mtimeNs])].join(' ');
-  const trying = known.get(key) ?? tryOut(tools, mayWalk);
+  const trying = known.get(key) ?? tryOut(tools, volumePath, mayWalk).catch(() => UNKNOWN);
   known.set(key, trying);
-  try {
-    return await trying;
-  } catch (error) {
-    known.delete(key);
-    throw error;
-  }
+  const habits = await trying;
+  const isFound = habits.listsAll !== undefined && (!mayWalk || habits.countsAll !== undefined);
+  if (!isFound) known.delete(key);
+  return habits;
 }
 
-async function tryOut(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
-  const directory = await mkdtemp(join(tmpdir(), 'storage-proxy-rapidfile-'));
+async function tryOut(tools: Tools, volumePath: string, mayWalk: boolean): Promise<ToolkitHabits> {
+  const ours = join(volumePath, PRIVATE_DIRECTORY);
+  await mkdir(ours, { recursive: true, mode: 0o700 });
+  const directory = await mkdtemp(join(ours, 'rapidfile-'));
   try {
     await Promise.all(NAMES.map((name) => writeFile(join(directory, name), '')));
     await mkdir(join(directory, 'deep'));
@@ -49,8 +63,8 @@ async function tryOut(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
     const listed = await unlessItFails(tools.list(anchor, 0, signal));
     const usage = mayWalk ? await unlessItFails(tools.usage(anchor, { signal }, true)) : undefined;
     return {
-      listsAll: !Array.isArray(listed) || listed.length === NAMES.length + 1,
-      countsAll: usage === undefined || usage.fileCount === NAMES.length + 2,
+      listsAll: Array.isArray(listed) ? listed.length === NAMES.length + 1 : undefined,
+      countsAll: usage && usage.fileCount === NAMES.length + 2,
       isCumulative: usage && usage.usedBytes >= DEEP_BYTES,
     };
   } finally {
@@ -58,7 +72,7 @@ async function tryOut(tools: Tools, mayWalk: boolean): Promise<ToolkitHabits> {
   }
 }
 
-/** A program that fails here, since it wants an NFS mount for instance, says nothing about its habits. */
+/** A program that fails, or takes its time, says nothing about its habits. */
 async function unlessItFails<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;

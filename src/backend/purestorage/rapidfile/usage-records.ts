@@ -37,7 +37,7 @@ export class UsageSum {
     const [, digits, path] = /^(\d+)[ \t]+(.+)$/s.exec(record.toString('latin1')) ?? [];
     if (digits === undefined || path === undefined) throw unreadable(record);
     // Each has a record of its own before or behind those below it.
-    if (this.#reserved.has(path.slice(path.lastIndexOf('/') + 1))) throw new ReservedEntry();
+    if (this.#reserved.has(lastComponent(path))) throw new ReservedEntry();
     const bytes = Number(digits);
     const depth = depthOf(path);
     if (depth === 0) {
@@ -62,6 +62,12 @@ export class UsageSum {
       this.isCumulative ?? (root === this.#direct || root >= this.#direct + this.rootBytes);
     return { fileCount: this.#count, usedBytes: isCumulative ? this.#direct : this.#all };
   }
+}
+
+/** Some programs end the path of a directory with a slash. */
+function lastComponent(path: string): string {
+  const trimmed = path.replace(/\/$/, '');
+  return trimmed.slice(trimmed.lastIndexOf('/') + 1);
 }
 
 /** 0 for `.` and `./`, 1 for `./name` and `name`. Names hold no `/`, so a path cannot pretend to be another's. */
