@@ -7,6 +7,8 @@ import { isDirectory, isRegularFile, isSymlink, type Stat } from '../../native/s
 import type { RelPath } from '../ids/relpath.js';
 import type { Slot } from '../uploads/staged-file.js';
 
+type Times = Pick<Stat, 'atimeNs' | 'mtimeNs'>;
+
 const PERMISSIONS = 0o7777;
 /** What a copy is made with; the real modes come last, or a read-only directory could not be filled. */
 export const WORKING_MODE = 0o700;
@@ -17,7 +19,8 @@ const KEPT_ATTRIBUTE = /^(user\.|system\.posix_acl_)/;
  * Copies one file, link or directory of a vfolder, without what is in it, and with its owner and extended attributes;
  * modes and times of a directory come by `finishDirectory`, when it has been filled. Each step takes a slot of its own.
  *
- * @throws StorageError UNSUPPORTED when the entry cannot be copied as it is: special files, owners that only root can give
+ * @throws StorageError UNSUPPORTED when the entry cannot be copied as it is: special files, files with further
+ *   names, owners that only root can give
  */
 export async function copyEntry(
   vfolder: Beneath,
@@ -30,7 +33,7 @@ export async function copyEntry(
     await slot(() => makeDirectory(vfolder, stat, from, to));
   } else if (isSymlink(stat)) {
     await slot(() => copyLink(vfolder, stat, from, to));
-  } else if (isRegularFile(stat)) {
+  } else if (isRegularFile(stat) && stat.nlink === 1) {
     await copyFile(vfolder, slot, from, to);
   } else {
     throw notCopied();
@@ -38,7 +41,11 @@ export async function copyEntry(
   return stat;
 }
 
-export async function finishDirectory(vfolder: Beneath, path: RelPath, stat: Stat): Promise<void> {
+export async function finishDirectory(
+  vfolder: Beneath,
+  path: RelPath,
+  stat: Times & Pick<Stat, 'mode'>,
+): Promise<void> {
   await vfolder.chmodDirectory(path.toBytes(), stat.mode & PERMISSIONS);
   await setTimes(vfolder, path, stat);
 }
@@ -116,7 +123,7 @@ async function attributeNames(fd: number): Promise<readonly string[]> {
   }
 }
 
-async function setTimes(vfolder: Beneath, path: RelPath, stat: Stat): Promise<void> {
+async function setTimes(vfolder: Beneath, path: RelPath, stat: Times): Promise<void> {
   try {
     await vfolder.within(path.toBytes(), (dirfd, name) =>
       calls.utimensat(dirfd, name, stat.atimeNs, stat.mtimeNs, AT_SYMLINK_NOFOLLOW),

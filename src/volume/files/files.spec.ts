@@ -6,6 +6,9 @@ import { sync } from '../../native/calls.js';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { DomainRig, p, SCOPED, UNSCOPED } from '../testing/domain-rig.js';
+import { sweepCopies } from '../uploads/sweep-copies.js';
+import { UPLOAD_PATH } from '../uploads/upload-names.js';
+import type { VolumeRegistry } from '../volume-registry.js';
 import type { Files } from './files.js';
 
 function withOpen<T>(file: string, work: (fd: number) => T): T {
@@ -20,6 +23,14 @@ function withOpen<T>(file: string, work: (fd: number) => T): T {
 describe('Files', () => {
   let rig: DomainRig;
   let files: Files;
+  let registry: VolumeRegistry;
+  /** Of whatever copies there are. */
+  const sweep = async (): Promise<void> => {
+    const volume = registry.get('local');
+    const location = volume.locate(SCOPED.id);
+    const { entries } = await volume.strategies.trees.list(location, UPLOAD_PATH, { limit: 0 });
+    await sweepCopies(volume, SCOPED, entries, Number.MAX_SAFE_INTEGER);
+  };
   const host = (...names: string[]): string => rig.hostPath(SCOPED, ...names);
   const write = (name: string, text = name): void => {
     fs.mkdirSync(path.dirname(host(name)), { recursive: true });
@@ -32,7 +43,7 @@ describe('Files', () => {
   beforeEach(async () => {
     rig = new DomainRig();
     const worker = await rig.worker();
-    files = worker.files;
+    ({ files, registry } = worker);
     await worker.vfolders.create(SCOPED);
     await worker.vfolders.create(UNSCOPED);
     fs.writeFileSync(path.join(rig.path, 'secret'), 'secret');
@@ -402,6 +413,126 @@ describe('Files', () => {
         expect(read('e/file')).toBe('old');
         expect(read('d/file')).toBe('old and new');
         expect(fs.readdirSync(host('d')).toSorted()).toEqual(['file', 'late']);
+      });
+
+      it('lets only one of two moves have the entry', async () => {
+        write('d/file');
+        // The copy is whole, and the entry about to be hidden.
+        during((syscall, nth) => {
+          if (syscall === 'renameat2' && nth === 2) fs.renameSync(host('d'), host('other'));
+        });
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({
+          code: 'NOT_FOUND',
+        });
+        expect(fs.readdirSync(host()).toSorted()).toEqual(['other', 'out', 'out-relative']);
+        expect(read('other/file')).toBe('d/file');
+      });
+
+      it('takes an entry that comes meanwhile for one that stays', async () => {
+        write('d/file');
+        during((syscall) => {
+          if (syscall === 'fchmod') write('d/late');
+        });
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({ code: 'LOCKED' });
+        expect(fs.readdirSync(host('e'))).toEqual(['file']);
+        expect(fs.readdirSync(host('d'))).toEqual(['late']);
+      });
+
+      it('refuses a file with a second name, which it would not have any more', async () => {
+        write('d/file');
+        fs.linkSync(host('d/file'), host('second'));
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({
+          code: 'UNSUPPORTED',
+        });
+        expect(exists('e')).toBe(false);
+      });
+
+      it('keeps the record of a copy that it cannot remove, and reports what went wrong first', async () => {
+        write('d/file');
+        let isFull = false;
+        injectFaults((syscall) => {
+          if (syscall === 'renameat2') return Errno.EXDEV;
+          if (syscall === 'writev') isFull = true;
+          if (syscall === 'writev') return Errno.EDQUOT;
+          return isFull && syscall === 'unlinkat' ? Errno.EIO : undefined;
+        });
+        await expect(files.move(SCOPED, p('d'), p('e'))).rejects.toMatchObject({
+          code: 'QUOTA_EXCEEDED',
+        });
+        injectFaults(undefined);
+        expect(fs.readdirSync(host('.upload'))).toHaveLength(1);
+        await sweep();
+        expect(fs.readdirSync(host()).toSorted()).toEqual(['.upload', 'd', 'out', 'out-relative']);
+        expect(fs.readdirSync(host('.upload'))).toEqual([]);
+      });
+
+      it.each<[string, string, number, boolean, string[]]>([
+        ['while it copies', 'fchmod', 1, false, ['d']],
+        ['before it is hidden', 'renameat2', 2, false, ['d']],
+        ['when it is hidden', 'renameat2', 3, false, ['d']],
+        ['when the copy is in place', 'fsync', 1, true, ['d', 'e']],
+        ['when that is durable', 'renameat2', 4, false, ['d', 'e']],
+        ['when that has been noted', 'unlinkat', 1, true, ['e']],
+        ['when some of it has been removed', 'unlinkat', 2, true, ['e']],
+      ])('is whole after a kill %s', async (_, at, nth, afterPlacing, expected) => {
+        write('d/a');
+        write('d/sub/b');
+        let renames = 0;
+        let seen = 0;
+        let isDead = false;
+        injectFaults((syscall) => {
+          if (syscall === 'renameat2') renames += 1;
+          if (syscall === 'renameat2' && renames === 1) return Errno.EXDEV;
+          if (syscall === at && (!afterPlacing || renames >= 3)) seen += 1;
+          const nthNow = at === 'renameat2' ? renames : seen;
+          isDead ||= syscall === at && nthNow === nth;
+          return isDead && syscall !== 'close' ? Errno.EIO : undefined;
+        });
+        await files.move(SCOPED, p('d'), p('e')).catch(() => undefined);
+        expect(isDead).toBe(true);
+        injectFaults(undefined);
+        await sweep();
+        const left = fs.readdirSync(host()).filter((name) => !name.startsWith('out'));
+        expect(left.filter((name) => name !== '.upload').toSorted()).toEqual(expected);
+        for (const name of expected) {
+          expect(read(`${name}/a`)).toBe('d/a');
+          expect(read(`${name}/sub/b`)).toBe('d/sub/b');
+        }
+        expect(fs.readdirSync(host('.upload'))).toEqual([]);
+      });
+
+      it('has moved although the new name could not be synced; the old entry goes with the sweep', async () => {
+        write('d/file');
+        let renames = 0;
+        let isFailed = false;
+        injectFaults((syscall) => {
+          if (syscall === 'renameat2' && ++renames === 1) return Errno.EXDEV;
+          if (syscall !== 'fsync' || renames !== 3 || isFailed) return undefined;
+          isFailed = true;
+          return Errno.EIO;
+        });
+        await files.move(SCOPED, p('d'), p('e'));
+        expect(isFailed).toBe(true);
+        expect(exists('d')).toBe(false);
+        const hidden = fs.readdirSync(host()).filter((name) => name.startsWith('.moved-'));
+        expect(fs.readdirSync(host(hidden[0]!))).toEqual(['file']);
+        await sweep();
+        expect(fs.readdirSync(host()).toSorted()).toEqual(['.upload', 'e', 'out', 'out-relative']);
+      });
+
+      it('gives no name back that somebody has taken meanwhile, until it is free', async () => {
+        injectFaults(undefined);
+        const id = 'a'.repeat(32);
+        write(`.moved-${id}/file`);
+        write('d/new');
+        fs.mkdirSync(host('.upload'));
+        fs.symlinkSync(`.moving-${id}//d`, host('.upload', `${id}.copy`));
+        await sweep();
+        expect(fs.readdirSync(host('d'))).toEqual(['new']);
+        fs.rmSync(host('d'), { recursive: true });
+        await sweep();
+        expect(fs.readdirSync(host('d'))).toEqual(['file']);
+        expect(fs.readdirSync(host('.upload'))).toEqual([]);
       });
 
       it('puts on record what a crash would leave', async () => {

@@ -1,7 +1,8 @@
 import { StorageError } from '../../errors/storage-error.js';
 import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { isDirectory, type Stat } from '../../native/stat.js';
+import { isDirectory } from '../../native/stat.js';
+import { loggerFor } from '../../observability/logger.js';
 import type { RelPath } from '../ids/relpath.js';
 import { newSessionId } from '../ids/session-id.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
@@ -10,10 +11,12 @@ import { CopyRecord, copyNames } from '../uploads/copy-record.js';
 import { UPLOAD_PATH } from '../uploads/upload-names.js';
 import type { Slot } from '../uploads/staged-file.js';
 import type { Volume } from '../volume.js';
-import { copyEntry, finishDirectory, notCopied, WORKING_MODE } from './copy-entry.js';
+import { WORKING_MODE } from './copy-entry.js';
+import { below, copyTree, type Copied } from './copy-tree.js';
 
-/** What was copied is remembered until it has been removed: about as much memory as this process can spare for it. */
-const MAX_ENTRIES = 1_000_000;
+const MAX_ATTEMPTS = 3;
+
+const log = loggerFor('files');
 
 export interface Transplant {
   readonly from: RelPath;
@@ -22,108 +25,178 @@ export interface Transplant {
   readonly replace: boolean;
 }
 
-interface Copied {
-  /** Below the entry that is moved; empty for itself. */
-  readonly path: Buffer;
-  readonly stat: Pick<Stat, 'ino' | 'size' | 'mtimeNs' | 'mode'>;
-}
-
 /** One move at work. Every open is confined to the vfolder, and each blocking step has a slot of its own. */
 interface Work extends Transplant {
   readonly volume: Volume;
   readonly ref: VFolderRef;
   readonly vfolder: Beneath;
   readonly slot: Slot;
+  readonly record: CopyRecord;
+  /** Where the copy is made, beside its destination. */
+  readonly copy: RelPath;
+  /** Where the entry waits to be removed, beside where it was. */
+  readonly hidden: RelPath;
 }
 
 /**
  * A move that rename(2) refuses with EXDEV: a border of quotas runs through the vfolder. The entry is copied beside
- * its destination with all that it is, renamed into place when it is whole, and only then removed where it was: of that
- * what was copied and is as it was then. It takes as long as it takes; the caller holds no slot of the volume.
+ * its destination with all that it is. When the copy is whole, the entry takes a hidden name, the copy the destination's,
+ * and what was copied, and is as it was then, is removed. Of two moves of one entry only one can hide it. It takes as
+ * long as it takes; the caller holds no slot of the volume.
+ *
+ * What a kill leaves, and what the sweep of abandoned uploads makes of it by the record, see copy-record.ts:
+ *
+ * | killed while           | record   | the entry has                   | the sweep                          |
+ * | ---------------------- | -------- | ------------------------------- | ---------------------------------- |
+ * | it is copied           | `.copy`  | its old name                    | removes the copy                   |
+ * | it is hidden           | `.copy`  | the hidden name                 | gives the old name back, removes the copy |
+ * | the copy is in place   | `.copy`  | its new name and the hidden one | gives the old name back: two whole entries |
+ * | that has been noted    | `.moved` | its new name                    | removes what is hidden             |
+ *
+ * Where it cannot be hidden (no room for a record, or XFS and a project id that is not the directory's) it keeps its old
+ * name until it is removed: a kill then leaves the new one and all or part of the old one.
  *
  * @throws StorageError UNSUPPORTED when something cannot be copied, LOCKED when somebody writes to it: nothing has
  *   changed then, or what was written at the very end has stayed where it was
  */
 export async function transplant(volume: Volume, ref: VFolderRef, move: Transplant): Promise<void> {
   using vfolder = await volume.io(() => volume.openVFolder(ref.id));
-  const { directory } = await volume.io(() => openUploadDirectory(vfolder));
-  using uploads = directory;
   const id = newSessionId();
   const copy = move.to.parent().join(copyNames(id).moving);
-  const record = await volume.io(() => CopyRecord.begin(uploads, id, copy));
+  const hidden = move.from.parent().join(copyNames(id).moved);
+  const { uploads, record } = await volume.io(() => beginRecord(vfolder, id, copy, move.from));
   const slot: Slot = async (work) => {
     await volume.io(() => record.touch());
     return await volume.io(work);
   };
-  const work: Work = { ...move, volume, ref, vfolder, slot };
   try {
-    await removeCopied(work, await placeCopy(work, copy));
+    await carry({ ...move, volume, ref, vfolder, slot, record, copy, hidden });
   } finally {
-    await volume.io(async () => {
-      await record.end();
-      await vfolder.rmdir(UPLOAD_PATH).catch(ignoreInUse);
-    });
+    uploads.close();
+    await volume.io(() => vfolder.rmdir(UPLOAD_PATH)).catch(ignoreErrno);
   }
 }
 
-/** Resolves when the copy is in place; leaves nothing of it otherwise. */
-async function placeCopy(work: Work, copy: RelPath): Promise<readonly Copied[]> {
-  const { volume, ref, vfolder, from, to, replace, slot } = work;
-  try {
-    const copied = await copyTree(work, copy);
-    for (const { path, stat } of copied) {
-      if (!(await slot(() => isUnchanged(vfolder, below(from, path), stat)))) throw inUse();
+/** Another move or a sweep may remove the empty `.upload` between our making it and our using it. */
+async function beginRecord(
+  vfolder: Beneath,
+  id: string,
+  copy: RelPath,
+  from: RelPath,
+): Promise<{ readonly uploads: Beneath; readonly record: CopyRecord }> {
+  for (let attempt = 1; ; attempt++) {
+    const { directory } = await openUploadDirectory(vfolder);
+    try {
+      return { uploads: directory, record: await CopyRecord.begin(directory, id, copy, from) };
+    } catch (error) {
+      directory.close();
+      if (attempt === MAX_ATTEMPTS || !isErrno(error, Errno.ENOENT)) throw error;
     }
+  }
+}
+
+async function carry(work: Work): Promise<void> {
+  const { vfolder, from, copy, to, replace, slot } = work;
+  let source: RelPath;
+  let copied: readonly Copied[];
+  try {
+    copied = await copyTree(work, from, copy);
+    await assertUnchanged(work, copied);
+    source = await hide(work, copied[0]!);
     await slot(() => vfolder.rename(copy.toBytes(), to.toBytes(), { noReplace: !replace }));
-    await slot(() => vfolder.syncDirectory(to.parent().toBytes()));
-    return copied;
   } catch (error) {
-    await volume.strategies.trees
-      .removeEntry(volume.locate(ref.id), copy.toBytes())
-      .catch(ignoreMissing);
+    // What this cannot undo the sweep can: the record stays. The failure that led here is the one to report.
+    await undo(work).catch(() => undefined);
     throw error;
   }
+  await finish(work, source, copied);
 }
 
-async function copyTree(work: Work, to: RelPath): Promise<readonly Copied[]> {
-  const { volume, ref, vfolder, from, slot } = work;
-  const top = await copyEntry(vfolder, slot, from, to);
-  const copied: Copied[] = [{ path: Buffer.alloc(0), stat: top }];
-  if (!isDirectory(top)) return copied;
-  const directories: [RelPath, Stat][] = [[to, top]];
-  const { trees } = volume.strategies;
-  const location = volume.locate(ref.id);
-  for await (const batch of trees.scan(location, from.toBytes())) {
-    for (const { path } of batch) {
-      if (copied.length >= MAX_ENTRIES) throw notCopied();
-      const target = below(to, path);
-      const stat = await copyEntry(vfolder, slot, below(from, path), target);
-      if (isDirectory(stat)) directories.push([target, stat]);
-      const { ino, size, mtimeNs, mode } = stat;
-      copied.push({ path, stat: { ino, size, mtimeNs, mode } });
-    }
-  }
-  // A scan passes over special files, which would stay behind.
-  const source = { path: Buffer.concat([location.path, Buffer.from('/'), from.toBytes()]) };
-  const { fileCount } = await trees.usage(source, { exact: true });
-  if (fileCount !== copied.length - 1) throw notCopied();
-  for (const [path, stat] of directories.toReversed()) {
-    await slot(() => finishDirectory(vfolder, path, stat));
-  }
-  return copied;
-}
-
-/** Children before their directories. What is not what was copied stays, and keeps its directories. */
-async function removeCopied(work: Work, copied: readonly Copied[]): Promise<void> {
+async function assertUnchanged(work: Work, copied: readonly Copied[]): Promise<void> {
   const { vfolder, from, slot } = work;
+  for (const { path, stat } of copied) {
+    if (!(await slot(() => isUnchanged(vfolder, below(from, path), stat)))) throw inUse();
+  }
+}
+
+/** Resolves to where the entry is now. Only what is on record is hidden, or nothing would bring it back. */
+async function hide(work: Work, { stat }: Copied): Promise<RelPath> {
+  const { vfolder, from, hidden, record, slot } = work;
+  if (!record.isThere) return from;
+  try {
+    await slot(() => vfolder.rename(from.toBytes(), hidden.toBytes()));
+  } catch (error) {
+    // XFS lets nothing with another project id into a directory that hands on its own, not even where it is already.
+    if (isErrno(error, Errno.EXDEV)) return from;
+    throw error;
+  }
+  await slot(() => vfolder.syncDirectory(hidden.parent().toBytes()));
+  if (!(await slot(() => isUnchanged(vfolder, hidden, stat)))) throw inUse();
+  return hidden;
+}
+
+/** Nothing has been placed. The record ends when nothing is left that it is needed for. */
+async function undo(work: Work): Promise<void> {
+  const { volume, ref, copy, record } = work;
+  const isBack = await putBack(work);
+  await volume.strategies.trees
+    .removeEntry(volume.locate(ref.id), copy.toBytes())
+    .catch(ignoreMissing);
+  if (isBack) await volume.io(() => record.end());
+}
+
+/** False when the entry is still hidden, for example since something else has its name. */
+async function putBack({ vfolder, from, hidden, slot }: Work): Promise<boolean> {
+  try {
+    await slot(() => vfolder.rename(hidden.toBytes(), from.toBytes(), { noReplace: true }));
+    return true;
+  } catch (error) {
+    return isErrno(error, Errno.ENOENT);
+  }
+}
+
+/** The copy is in place: the move has succeeded, but for what changed at the very end. */
+async function finish(work: Work, source: RelPath, copied: readonly Copied[]): Promise<void> {
+  const { vfolder, to, record, slot } = work;
+  const isHidden = source !== work.from;
+  let left: number;
+  try {
+    try {
+      await slot(() => vfolder.syncDirectory(to.parent().toBytes()));
+    } finally {
+      if (isHidden) await slot(() => record.markMoved());
+    }
+    left = await removeCopied(work, source, copied);
+  } catch (error) {
+    if (!isHidden) throw error;
+    // Nobody sees it any more, and the sweep goes on from here.
+    log.warn('What was moved across a border of quotas could not be removed yet', { err: error });
+    return;
+  }
+  if (left > 0 && isHidden) {
+    await slot(() => record.unmarkMoved()).catch(ignoreErrno);
+    if (!(await putBack(work))) throw stayedBehind(left);
+  }
+  await slot(() => record.end()).catch(ignoreErrno);
+  if (left > 0) throw stayedBehind(left);
+}
+
+/** Children before their directories. What is not what was copied stays, and keeps its directories: how many do. */
+async function removeCopied(
+  { vfolder, slot }: Work,
+  source: RelPath,
+  copied: readonly Copied[],
+): Promise<number> {
   let left = 0;
   for (const { path, stat } of copied.filter(mustBeOpened)) {
-    await slot(() => vfolder.chmodDirectory(below(from, path).toBytes(), stat.mode | WORKING_MODE));
+    await slot(() =>
+      vfolder.chmodDirectory(below(source, path).toBytes(), stat.mode | WORKING_MODE),
+    );
   }
   for (const { path, stat } of copied.toReversed()) {
-    if (!(await slot(() => removeOne(vfolder, below(from, path), stat)))) left += 1;
+    if (!(await slot(() => removeOne(vfolder, below(source, path), stat)))) left += 1;
   }
-  if (left > 0) throw stayedBehind(left);
+  return left;
 }
 
 /** A directory that its owner may not change cannot be emptied either. */
@@ -161,18 +234,6 @@ async function isUnchanged(
   }
 }
 
-/** `path` comes from a scan: components without `.` or `..`. */
-function below(base: RelPath, path: Buffer): RelPath {
-  let at = base;
-  for (let start = 0; start < path.length;) {
-    const cut = path.indexOf(0x2f, start);
-    const end = cut < 0 ? path.length : cut;
-    at = at.join(path.subarray(start, end));
-    start = end + 1;
-  }
-  return at;
-}
-
 function inUse(): StorageError {
   return new StorageError(
     'LOCKED',
@@ -191,8 +252,8 @@ function stayedBehind(count: number): StorageError {
   );
 }
 
-function ignoreInUse(error: unknown): void {
-  if (!isErrno(error, Errno.ENOTEMPTY, Errno.EEXIST, Errno.ENOENT)) throw error;
+function ignoreErrno(error: unknown): void {
+  if (!isErrno(error)) throw error;
 }
 
 function ignoreMissing(error: unknown): void {

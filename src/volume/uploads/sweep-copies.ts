@@ -2,11 +2,10 @@ import type { Entry } from '../../backend/contract/entry.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
-import { copyNames } from './copy-record.js';
+import { recordedCopy } from './copy-record.js';
 import { parseUploadName, UPLOAD_PATH } from './upload-names.js';
 import { touchedMs } from './sweep-uploads.js';
 
-const SLASH = 0x2f;
 /** What a record that a tenant forged may lead to. */
 const NOT_A_COPY = [
   Errno.ENOENT,
@@ -19,8 +18,9 @@ const NOT_A_COPY = [
 
 /**
  * Removes what is left of copies that nobody has worked on since `beforeMs` (milliseconds since the epoch), and their
- * records. A record is a tenant's to forge: nothing is removed that has not the name of its own copy, and
- * nothing outside the vfolder. Rejects with SystemError.
+ * records. What was hidden to be moved goes when its copy is in place, else it gets its name back. A record is a
+ * tenant's to forge: nothing is removed or renamed that has not a name of its own, and nothing outside the vfolder.
+ * Rejects with SystemError.
  *
  * @param entries the listing of `.upload`
  * @returns how many records were removed
@@ -34,8 +34,14 @@ export async function sweepCopies(
   let removed = 0;
   for (const entry of entries) {
     const parsed = parseUploadName(entry.name);
-    if (parsed?.kind !== 'copy' || touchedMs(entry) >= beforeMs) continue;
-    await removeCopy(volume, ref, parsed.session, entry.target);
+    if (parsed?.kind !== 'copy' && parsed?.kind !== 'moved') continue;
+    if (touchedMs(entry) >= beforeMs) continue;
+    const { copy, source } = recordedCopy(parsed.session, entry.target ?? Buffer.alloc(0));
+    if (parsed.kind === 'moved') await remove(volume, ref, source?.hidden);
+    else {
+      if (source && !(await putBack(volume, ref, source))) continue;
+      await remove(volume, ref, copy);
+    }
     await volume.io(async () => {
       using vfolder = await volume.openVFolder(ref.id);
       using uploads = await vfolder.descend(UPLOAD_PATH);
@@ -46,16 +52,26 @@ export async function sweepCopies(
   return removed;
 }
 
-async function removeCopy(
+/** False while something else has the name. */
+async function putBack(
   volume: Volume,
   ref: VFolderRef,
-  id: string,
-  path: Buffer | undefined,
-): Promise<void> {
+  { from, hidden }: { from: Buffer; hidden: Buffer },
+): Promise<boolean> {
+  try {
+    await volume.io(async () => {
+      using vfolder = await volume.openVFolder(ref.id);
+      await vfolder.rename(hidden, from, { noReplace: true });
+    });
+  } catch (error) {
+    if (isErrno(error, Errno.EEXIST)) return false;
+    if (!isErrno(error, ...NOT_A_COPY)) throw error;
+  }
+  return true;
+}
+
+async function remove(volume: Volume, ref: VFolderRef, path: Buffer | undefined): Promise<void> {
   if (path === undefined) return;
-  const name = path.subarray(path.lastIndexOf(SLASH) + 1);
-  const { uploading, moving } = copyNames(id);
-  if (!name.equals(uploading) && !name.equals(moving)) return;
   try {
     await volume.strategies.trees.removeEntry(volume.locate(ref.id), path);
   } catch (error) {

@@ -29,7 +29,7 @@ export async function sweepUploads(
 ): Promise<number> {
   const ours = entries.flatMap((entry) => {
     const parsed = parseUploadName(entry.name);
-    return parsed && parsed.kind !== 'copy'
+    return parsed && parsed.kind !== 'copy' && parsed.kind !== 'moved'
       ? [{ ...parsed, name: entry.name, touchedMs: touchedMs(entry) }]
       : [];
   });

@@ -12,8 +12,9 @@ const KINDS = new Map<string, UploadEntryKind>([
   ['.offset', 'offset'],
   ['.done', 'done'],
   ['.copy', 'copy'],
+  ['.moved', 'moved'],
 ]);
-const NAME = /^([0-9a-f]{32})(|\.offset|\.done|\.copy)$/;
+const NAME = /^([0-9a-f]{32})(|\.offset|\.done|\.copy|\.moved)$/;
 
 /**
  * The names of one upload in `.upload`:
@@ -22,7 +23,7 @@ const NAME = /^([0-9a-f]{32})(|\.offset|\.done|\.copy)$/;
  * - `<session>.done`: that record under another name, once every byte is. Without a staging file beside
  *   it, the upload is finished.
  *
- * Beside them `<id>.copy` tells where a copy across a border of quotas is being made; see copy-record.ts.
+ * Beside them `<id>.copy` and `<id>.moved` tell of copies across a border of quotas; see copy-record.ts.
  */
 export interface UploadNames {
   readonly staging: Buffer;
@@ -30,7 +31,7 @@ export interface UploadNames {
   readonly done: Buffer;
 }
 
-export type UploadEntryKind = keyof UploadNames | 'copy';
+export type UploadEntryKind = keyof UploadNames | 'copy' | 'moved';
 
 /** `undefined` for what is no session id, and so must not become a file name. */
 export function uploadNames(session: string): UploadNames | undefined {
