@@ -5,16 +5,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 interface Rig {
   readonly mounts: Readonly<Record<MountName, string>>;
+  /** Of the cluster: keyrings of its clients, and a place for more mounts. */
+  readonly directory: string;
   readonly configFile: string;
   readonly keyring: string;
   readonly pids: Readonly<Record<DaemonName, number>>;
 }
 
 /**
- * `a` and `b` are two clients that may set quotas, `spare` a third that may come to harm, `operator` may also make
- * snapshots, and `restricted` may not set quotas.
+ * `a` and `b` are two clients that may set quotas, `operator` may also make snapshots, and `restricted` may not set
+ * quotas. None may come to harm: for that a test has a client of its own.
  */
-export type MountName = 'a' | 'b' | 'spare' | 'operator' | 'restricted';
+export type MountName = 'a' | 'b' | 'operator' | 'restricted';
 export type DaemonName = 'mds.m' | 'osd.0';
 
 /** What test/rigs/ceph has set up. */

@@ -1,122 +1,158 @@
-import { readFile } from 'node:fs/promises';
-import { StorageError } from '../../errors/storage-error.js';
 import { Beneath } from '../../native/beneath.js';
-import { Errno, isErrno } from '../../native/errno.js';
+import { Errno, isErrno, type SystemError } from '../../native/errno.js';
+import { readMounts, type Mount } from '../../native/mounts.js';
+import { lookAtMount, UnusableMount, type MountState } from '../posix/mount-check.js';
 import { Attribute, readAttribute, readLimit, writeLimit } from './ceph-attributes.js';
 
 /** The proxy's own directory on a volume; every volume has or gets one. */
 const OWN_DIRECTORY = Buffer.from('.storage-proxy');
 const OWN_MODE = 0o700;
 const HERE = Buffer.from('.');
-/** `ceph` is the kernel client, the other ceph-fuse. */
+/** `ceph` is the kernel client, the others are ceph-fuse. */
 const CEPH_TYPES = ['ceph', 'fuse.ceph-fuse', 'fuse.ceph'];
 
-/** What an evicted client's mount answers, for good. */
-const EVICTED = [
+/** What only a client answers that is cut off: at the top of a mount nothing can be missing. */
+const CUT_OFF = [
   Errno.ENOENT,
   Errno.ESHUTDOWN,
   Errno.ENOTCONN,
   Errno.ECONNABORTED,
   Errno.EIO,
-  Errno.EACCES,
   Errno.ESTALE,
 ];
+/** The kernel's answer for a mount whose ceph-fuse has ended, or was cut by fusectl. */
+const PROCESS_ENDED = [Errno.ENOTCONN, Errno.ECONNABORTED];
+const REFUSED = [Errno.EACCES, Errno.EPERM];
 
 /** What Ceph says of a volume's directory. */
-export interface CephMount {
+export interface CephMount extends MountState {
   /** `null` from clients that do not tell. */
   readonly clusterId: string | null;
   readonly pool: string | null;
 }
 
-/**
- * A client that was cut off from its cluster (blocklisted) answers like a directory that is missing or forbidden. So
- * before such an answer is believed the table of mounts is asked, which does not hang.
- *
- * @throws StorageError UNAVAILABLE with the remedy; else nothing, and the failure says what it says
- */
-export async function explainDeadMount(
-  volume: string,
-  path: string,
-  error: unknown,
-): Promise<void> {
-  const cause = error instanceof Error ? error.cause : undefined;
-  if (!isErrno(cause, ...EVICTED)) return;
-  const type = await mountTypeAt(path);
-  if (type === undefined || !CEPH_TYPES.includes(type)) return;
-  throw unusable(
-    volume,
-    `the Ceph client mounted at ${path} is cut off from its cluster (${cause.code}): it was evicted or blocklisted, or its process has ended. Unmount it and mount it again`,
-    error,
-  );
+/** Rejects with SystemError, or UnusableMount for what only CephFS has. */
+export async function lookAtCephMount(path: string): Promise<CephMount> {
+  try {
+    const { hasLayoutMarker } = await lookAtMount(path);
+    return { hasLayoutMarker, ...(await lookAtCluster(path)) };
+  } catch (error) {
+    if (isErrno(error, ...CUT_OFF, ...REFUSED)) await assertNotCutOff(path, error);
+    throw error;
+  }
 }
 
-/** @throws StorageError UNAVAILABLE when the directory is not on CephFS, or its client may not set quotas */
-export async function checkCephMount(volume: string, path: string): Promise<CephMount> {
+async function lookAtCluster(path: string): Promise<Omit<CephMount, keyof MountState>> {
   using mount = await Beneath.open(path);
-  const found = await mount.reading(HERE, async (fd) => ({
+  const { bytes, ...found } = await mount.reading(HERE, async (fd) => ({
     bytes: await readAttribute(fd, Attribute.bytes),
     clusterId: await readAttribute(fd, Attribute.cluster),
     pool: await readAttribute(fd, Attribute.pool),
   }));
-  if (found.bytes === null) {
-    const type = (await mountTypeAt(path)) ?? 'a directory of another filesystem';
-    throw unusable(
-      volume,
-      `${path} is not on CephFS but ${type}. Mount the Ceph filesystem there, by the kernel or ceph-fuse, or use backend = "vfs"`,
+  if (bytes === null) {
+    throw new UnusableMount(
+      `${path} is not on CephFS but on ${mountAbove(path)?.type ?? 'another filesystem'}. Mount the Ceph filesystem there, by the kernel or ceph-fuse, or use backend = "vfs"`,
     );
   }
-  await assertMaySetQuotas(volume, path, mount);
+  await assertMaySetQuotas(path, mount);
   return found;
 }
 
 /** Writes what is there already, to a directory that is nobody's but ours: Ceph checks the right to before it looks. */
-async function assertMaySetQuotas(volume: string, path: string, mount: Beneath): Promise<void> {
-  await mount.mkdir(OWN_DIRECTORY, OWN_MODE).catch(ignoreExisting);
-  try {
-    await mount.reading(OWN_DIRECTORY, async (fd) => {
-      const limit = await readLimit(fd, Attribute.maxFiles);
-      await writeLimit(fd, Attribute.maxFiles, limit ?? 0);
+async function assertMaySetQuotas(path: string, mount: Beneath): Promise<void> {
+  const { own, limit } = await openOwnDirectory(path, mount);
+  using directory = own;
+  await directory
+    .reading(HERE, (fd) => writeLimit(fd, Attribute.maxFiles, limit ?? 0))
+    .catch((error: unknown) => {
+      if (!isErrno(error, ...REFUSED)) throw error;
+      throw new UnusableMount(
+        `the Ceph client mounted at ${mountPointOf(path)} may not set quotas. Give its MDS capability the "p" flag, as in: ceph fs authorize <filesystem> client.<name> <directory> rwp; then mount it again`,
+        { cause: error },
+      );
     });
+}
+
+/** With the limit of files it has, which takes the right to open it. */
+async function openOwnDirectory(
+  path: string,
+  mount: Beneath,
+): Promise<{ own: Beneath; limit: number | null }> {
+  try {
+    await mount.mkdir(OWN_DIRECTORY, OWN_MODE);
   } catch (error) {
-    if (!isErrno(error, Errno.EACCES, Errno.EPERM)) throw error;
-    throw unusable(
-      volume,
-      `the Ceph client mounted at ${path} may not set quotas. Give its MDS capability the "p" flag, as in: ceph fs authorize <filesystem> client.<name> <directory> rwp; then mount it again`,
-      error,
-    );
+    // That the user of this process may write was looked at before.
+    if (isErrno(error, ...REFUSED)) throw mayNotWrite(path, error);
+    if (!isErrno(error, Errno.EEXIST)) throw error;
+  }
+  const own = await mount.descend(OWN_DIRECTORY);
+  try {
+    return { own, limit: await own.reading(HERE, (fd) => readLimit(fd, Attribute.maxFiles)) };
+  } catch (error) {
+    own.close();
+    if (isErrno(error, ...REFUSED)) throw belongsToAnother(path, error);
+    throw error;
   }
 }
 
-/** The type of the filesystem mounted at exactly this path (proc_pid_mountinfo(5)). */
-async function mountTypeAt(path: string): Promise<string | undefined> {
-  const wanted = path.length > 1 ? path.replace(/\/+$/, '') : path;
-  const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
-  const mounts = lines.flatMap((line) => {
-    const [left, right] = line.split(' - ');
-    const at = left?.split(' ')[4];
-    const type = right?.split(' ')[0];
-    return at !== undefined && type !== undefined && unescape(at) === wanted ? [type] : [];
-  });
-  return mounts.at(-1);
-}
-
-/** Blanks and backslashes stand as three octal digits. */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(parseInt(digits, 8)),
+/**
+ * A client that its cluster has cut off answers like a directory that is dead, missing or forbidden: ceph-fuse with
+ * ESHUTDOWN, the kernel's with EACCES. So the top of the mount is asked, which is never missing and which everybody
+ * may stat.
+ *
+ * @throws UnusableMount with the remedy; else nothing, and the failure says what it says
+ */
+async function assertNotCutOff(path: string, cause: Error): Promise<void> {
+  const mount = mountAbove(path);
+  if (!mount || !CEPH_TYPES.includes(mount.type)) return;
+  const answer = await failureOf(mount.mountPoint);
+  if (answer === null) return;
+  const hasEnded = PROCESS_ENDED.some((errno) => errno === answer.errno);
+  const why = hasEnded ? 'its ceph-fuse process has ended' : 'it was evicted or blocklisted';
+  throw new UnusableMount(
+    `the Ceph client mounted at ${mount.mountPoint} is cut off from its cluster: ${why} (${answer.code}). Unmount it and mount it again`,
+    { cause },
   );
 }
 
-function ignoreExisting(error: unknown): void {
-  if (!isErrno(error, Errno.EEXIST)) throw error;
+/** How a mount fails because its client is cut off; `null` when it is not. */
+async function failureOf(mountPoint: string): Promise<SystemError | null> {
+  let refusals: readonly number[] = CUT_OFF;
+  try {
+    using top = await Beneath.open(mountPoint);
+    refusals = [...CUT_OFF, ...REFUSED];
+    await top.stat();
+    refusals = CUT_OFF;
+    await top.reading(HERE, (fd) => readAttribute(fd, Attribute.bytes));
+    return null;
+  } catch (error) {
+    return isErrno(error, ...refusals) ? error : null;
+  }
 }
 
-function unusable(volume: string, why: string, cause?: unknown): StorageError {
-  return new StorageError(
-    'UNAVAILABLE',
-    `Volume "${volume}" cannot be used: ${why}`,
-    { subject: 'volume', volume },
+/** Through which a path leads, as the path is written; a table that is in memory and does not hang. */
+function mountAbove(path: string): Mount | undefined {
+  const above = readMounts().filter(
+    ({ mountPoint }) => mountPoint === '/' || `${path}/`.startsWith(`${mountPoint}/`),
+  );
+  const deepest = Math.max(...above.map(({ mountPoint }) => mountPoint.length));
+  return above.findLast(({ mountPoint }) => mountPoint.length === deepest);
+}
+
+function mountPointOf(path: string): string {
+  return mountAbove(path)?.mountPoint ?? path;
+}
+
+function mayNotWrite(path: string, cause: unknown): UnusableMount {
+  return new UnusableMount(
+    `the Ceph client mounted at ${mountPointOf(path)} may not write. Give its MDS capability the flags "rwp", as in: ceph fs authorize <filesystem> client.<name> <directory> rwp; then mount it again`,
+    { cause },
+  );
+}
+
+function belongsToAnother(path: string, cause: unknown): UnusableMount {
+  return new UnusableMount(
+    `${path}/${OWN_DIRECTORY.toString()} belongs to another user than uid ${process.geteuid!()}. Give it, with all that is in it, to the user of the proxy`,
     { cause },
   );
 }

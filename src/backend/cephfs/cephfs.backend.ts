@@ -8,7 +8,7 @@ import type {
 import { missingMarker } from '../posix/layout-warning.js';
 import { MountCheck } from '../posix/mount-check.js';
 import { posixStrategies, posixTrees } from '../posix/posix-strategies.js';
-import { checkCephMount, explainDeadMount, type CephMount } from './ceph-mount-check.js';
+import { lookAtCephMount, type CephMount } from './ceph-mount-check.js';
 import { CephPerformance } from './ceph-performance.js';
 import { CephQuotaModel } from './cephfs-quota.model.js';
 import { CephTelemetry } from './cephfs-telemetry.js';
@@ -29,26 +29,16 @@ const RESERVED_NAMES = [Buffer.from('.snap')];
  */
 @Injectable()
 export class CephFsBackend implements Backend<CephFsOptions> {
-  readonly #mounts = new MountCheck();
+  readonly #mounts = new MountCheck(lookAtCephMount);
 
   async open({ name, path, options }: VolumeSettings<CephFsOptions>): Promise<VolumeStrategies> {
-    const { hasLayoutMarker } = await this.#checkMount(name, path);
-    const mount = await checkCephMount(name, path);
-    return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)], {
+    const mount = await this.#mounts.check(name, path);
+    return posixStrategies(path, mount.hasLayoutMarker ? [] : [missingMarker(name, path)], {
       quota: new CephQuotaModel(path, options.maxFiles),
       trees: new CephTrees(posixTrees(path, { reservedNames: RESERVED_NAMES })),
       telemetry: new CephTelemetry(path, mount, performanceOf(name, options, mount)),
       reservedNames: RESERVED_NAMES,
     });
-  }
-
-  async #checkMount(name: string, path: string) {
-    try {
-      return await this.#mounts.check(name, path);
-    } catch (error) {
-      await explainDeadMount(name, path, error);
-      throw error;
-    }
   }
 }
 

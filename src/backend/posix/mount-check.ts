@@ -13,20 +13,23 @@ export interface MountState {
   readonly hasLayoutMarker: boolean;
 }
 
+/** What keeps a mount from being used, and the remedy: a sentence that needs no other explanation. */
+export class UnusableMount extends Error {}
+
 /**
- * Checks that a volume's mount path is there, a directory, and usable by this process. A check that hangs
- * keeps a thread of the pool until the mount answers, so that path is not checked again before.
+ * Checks that a volume's mount path is there, a directory, and usable by this process, or what else `look` looks at. A
+ * check that hangs keeps a thread of the pool until the mount answers, so that path is not checked again before.
  */
-export class MountCheck {
-  readonly #running = new Map<string, Promise<MountState>>();
+export class MountCheck<T extends MountState = MountState> {
+  readonly #running = new Map<string, Promise<T>>();
 
   constructor(
+    private readonly look: (path: string) => Promise<T>,
     private readonly deadlineMs = DEADLINE_MS,
-    private readonly look: (path: string) => Promise<MountState> = lookAt,
   ) {}
 
   /** Rejects with StorageError `UNAVAILABLE`: what was found, and the remedy. */
-  async check(volume: string, path: string): Promise<MountState> {
+  async check(volume: string, path: string): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const error = new SystemError(Errno.ETIMEDOUT, 'open');
@@ -46,7 +49,7 @@ export class MountCheck {
     }
   }
 
-  #once(path: string): Promise<MountState> {
+  #once(path: string): Promise<T> {
     let running = this.#running.get(path);
     if (!running) {
       running = this.look(path).finally(() => this.#running.delete(path));
@@ -56,7 +59,8 @@ export class MountCheck {
   }
 }
 
-async function lookAt(path: string): Promise<MountState> {
+/** What every backend on a mounted filesystem asks. Rejects with SystemError. */
+export async function lookAtMount(path: string): Promise<MountState> {
   const mount = await Beneath.open(path);
   try {
     const itself = `/proc/self/fd/${mount.fd}/.`;
@@ -80,6 +84,7 @@ async function hasLayoutMarker(mount: Beneath): Promise<boolean> {
 }
 
 function explain(error: unknown, path: string, deadlineMs: number): string {
+  if (error instanceof UnusableMount) return error.message;
   if (!isErrno(error)) return `checking ${path} failed (${String(error)})`;
   switch (error.errno) {
     case Errno.ENOENT:

@@ -9,7 +9,7 @@ import type {
   VolumeSettings,
   VolumeStrategies,
 } from '../contract/backend.js';
-import { MountCheck } from '../posix/mount-check.js';
+import { lookAtMount, MountCheck } from '../posix/mount-check.js';
 import { posixStrategies } from '../posix/posix-strategies.js';
 import { checkNfsMount } from './nfs-mount.js';
 import { pureStorageTrees, RESERVED_NAMES, type PureStorageTrees } from './purestorage-trees.js';
@@ -34,7 +34,7 @@ type Settings = VolumeSettings<PureStorageOptions>;
  */
 @Injectable()
 export class PureStorageBackend implements Backend<PureStorageOptions> {
-  readonly #mounts = new MountCheck();
+  readonly #mounts = new MountCheck(lookAtMount);
   readonly #clients = new SharedClients();
 
   async open(settings: Settings): Promise<VolumeStrategies> {

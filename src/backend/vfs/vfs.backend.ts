@@ -7,7 +7,7 @@ import type {
 } from '../contract/backend.js';
 import { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { missingMarker } from '../posix/layout-warning.js';
-import { MountCheck } from '../posix/mount-check.js';
+import { lookAtMount, MountCheck } from '../posix/mount-check.js';
 import { posixStrategies, posixTrees, removalBy } from '../posix/posix-strategies.js';
 import { VfsOptions } from './vfs.options.js';
 
@@ -18,7 +18,7 @@ import { VfsOptions } from './vfs.options.js';
  */
 @Injectable()
 export class VfsBackend implements Backend<VfsOptions> {
-  readonly #mounts = new MountCheck();
+  readonly #mounts = new MountCheck(lookAtMount);
 
   constructor(@Optional() private readonly agent?: AbstractVolumeAgent) {}
 

@@ -8,7 +8,7 @@ import type {
 } from '../contract/backend.js';
 import { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { missingMarker } from '../posix/layout-warning.js';
-import { MountCheck } from '../posix/mount-check.js';
+import { lookAtMount, MountCheck } from '../posix/mount-check.js';
 import { posixStrategies, posixTrees, removalBy } from '../posix/posix-strategies.js';
 import { XFS } from './local-volume-agent.js';
 import { XfsQuotaModel } from './xfs-quota.model.js';
@@ -22,7 +22,7 @@ import { XfsOptions } from './xfs.options.js';
  */
 @Injectable()
 export class XfsBackend implements Backend<XfsOptions> {
-  readonly #mounts = new MountCheck();
+  readonly #mounts = new MountCheck(lookAtMount);
 
   constructor(@Optional() private readonly agent?: AbstractVolumeAgent) {}
 

@@ -223,7 +223,15 @@ async function closeAll<Result>(
   opened: readonly { close(): Promise<void> | void }[],
   result: Result,
 ): Promise<Result> {
-  for (const one of opened.toReversed()) await one.close();
+  for (const one of opened.toReversed()) {
+    try {
+      await one.close();
+    } catch (error) {
+      // What counts was synced before, and close(2) frees the descriptor even so. The others are to be freed too, and
+      // a client that was cut off is to hear why its request failed.
+      if (!isErrno(error)) throw error;
+    }
+  }
   return result;
 }
 

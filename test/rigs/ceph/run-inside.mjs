@@ -16,7 +16,6 @@ const CLIENTS = { proxy: 'rwp', operator: 'rwps', restricted: 'rw' };
 const MOUNTS = {
   a: 'proxy',
   b: 'proxy',
-  spare: 'proxy',
   operator: 'operator',
   restricted: 'restricted',
 };
@@ -50,6 +49,7 @@ try {
 async function runJest(mounts) {
   const rig = {
     mounts,
+    directory,
     configFile: cluster.configFile,
     keyring: cluster.keyring,
     pids: Object.fromEntries(['mds.m', 'osd.0'].map((name) => [name, cluster.pid(name)])),
