@@ -33,7 +33,11 @@ export class OffsetRecord {
     return OffsetRecord.make(directory, names, 0);
   }
 
-  /** The record of an upload; one with `fallback` when there is none, as for uploads begun by other software. */
+  /**
+   * The record of an upload; one with `fallback` when there is none, as for uploads begun by other software and those
+   * whose record has become the marker of a whole file. An empty one is such a record whose maker was killed before
+   * it could write: of a new upload the record is written before there is a staging file.
+   */
   static async open(
     directory: Beneath,
     names: UploadNames,
@@ -42,7 +46,8 @@ export class OffsetRecord {
     try {
       const file = await directory.openFile(names.offset, { write: true, durable: true });
       try {
-        return new OffsetRecord(file, await read(file));
+        const state = await read(file);
+        return state ? new OffsetRecord(file, state) : await OffsetRecord.fill(file, fallback);
       } catch (error) {
         await file.close();
         throw error;
@@ -64,14 +69,18 @@ export class OffsetRecord {
       create: 'exclusive',
       mode: RECORD_MODE,
     });
-    const record = new OffsetRecord(file, { offset, boot: '' });
     try {
-      await record.commit(offset);
-      return record;
+      return await OffsetRecord.fill(file, offset);
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  private static async fill(file: OpenFile, offset: number): Promise<OffsetRecord> {
+    const record = new OffsetRecord(file, { offset, boot: '' });
+    await record.commit(offset);
+    return record;
   }
 
   /** Bytes from the start of the staging file that survive a power failure. */
@@ -101,10 +110,11 @@ export class OffsetRecord {
   }
 }
 
-/** An unreadable record vouches for nothing. */
-async function read(file: OpenFile): Promise<{ offset: number; boot: string }> {
+/** An unreadable record vouches for nothing; undefined for an empty one. */
+async function read(file: OpenFile): Promise<{ offset: number; boot: string } | undefined> {
   const buffer = Buffer.alloc(RECORD_BYTES);
   const length = await file.read(buffer, 0);
+  if (length === 0) return undefined;
   const [, digits, boot] = RECORD.exec(buffer.toString('latin1', 0, length)) ?? [];
   return { offset: Number(digits ?? 0), boot: boot ?? '' };
 }

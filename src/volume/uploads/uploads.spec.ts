@@ -553,6 +553,15 @@ describe('when things fail', () => {
     expect(await rig.offset(request)).toBe(5);
   });
 
+  it('a second crash, before the record is written anew, costs nothing either', async () => {
+    const request = await rig.begin('a', 5);
+    appendFileSync(staging(request.session), HELLO);
+    renameSync(`${staging(request.session)}.offset`, `${staging(request.session)}.done`);
+    writeFileSync(`${staging(request.session)}.offset`, '');
+    expect(await rig.offset(request)).toBe(5);
+    expect(rig.read('a')).toEqual(HELLO);
+  });
+
   it('a killed writer costs nothing: the page cache has its bytes, and HEAD syncs them first', async () => {
     const request = await rig.begin('a', BOTH);
     appendFileSync(staging(request.session), HELLO);
