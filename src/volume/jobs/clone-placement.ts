@@ -12,26 +12,23 @@ import {
 } from '../ids/layout.js';
 import type { QuotaScopeId } from '../ids/quota-scope-id.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
-import type { JobId } from './job.js';
 
 /** Times a prefix directory is made again that a deletion beside us removes because it is empty. */
 const MAX_RACES = 16;
 const HERE = Buffer.from('.');
 
-/** Where a clone is made before it is whole, relative to the mount path. */
-export function cloneStagingPath(scope: QuotaScopeId, id: JobId): Buffer {
-  return Buffer.concat([stagingPath(scope), Buffer.from(`/${id}`)]);
-}
-
 /** Makes the staging directory of a clone, or finds that of an earlier attempt. */
-export async function makeStaging(root: Beneath, scope: QuotaScopeId, id: JobId): Promise<Stat> {
-  const path = cloneStagingPath(scope, id);
-  for (const directory of [stagingPath(scope), path]) {
+export async function makeStaging(
+  root: Beneath,
+  scope: QuotaScopeId,
+  staging: Buffer,
+): Promise<Stat> {
+  for (const directory of [stagingPath(scope), staging]) {
     await unlessThere(root.mkdir(directory, PRIVATE_MODE));
   }
   await root.syncDirectory(stagingPath(scope));
   await root.syncDirectory(scopePath(scope));
-  return await root.lstat(path);
+  return await root.lstat(staging);
 }
 
 /**
@@ -40,8 +37,11 @@ export async function makeStaging(root: Beneath, scope: QuotaScopeId, id: JobId)
  *
  * @throws StorageError ALREADY_EXISTS when something else is there; SystemError
  */
-export async function placeClone(root: Beneath, id: JobId, destination: VFolderId): Promise<void> {
-  const staging = cloneStagingPath(destination.scope!, id);
+export async function placeClone(
+  root: Beneath,
+  staging: Buffer,
+  destination: VFolderId,
+): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await makePrefixes(root, destination);

@@ -6,7 +6,6 @@ import type { QuotaScopeId } from '../ids/quota-scope-id.js';
 import { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import {
-  cloneStagingPath,
   copyMode,
   makeStaging,
   placeClone,
@@ -14,6 +13,7 @@ import {
   syncPlacement,
 } from './clone-placement.js';
 import { isPassing, type CloneSource } from './clone-source.js';
+import { CloneStaging } from './clone-staging.js';
 import type { LockOutcome } from './job-lock.js';
 import { inodeId, isInode, type CloneVFolderManifest, type JobRecord } from './job-record.js';
 import { JobTask, type JobAttempt } from './job-task.js';
@@ -24,14 +24,14 @@ export type EnsureScope = (volume: Volume, scope: QuotaScopeId) => Promise<void>
 /**
  * Clones a vfolder to a scoped id: into a staging directory of the destination's scope, which is renamed into
  * place when it is whole. So the destination is there whole or not at all, and an attempt that was cut short
- * is gone on with.
+ * is gone on with; after a takeover it is begun anew, since the host before may only be slow.
  */
 export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
   readonly isCancellable = true;
   readonly isJournaled = true;
   readonly #destination: VFolderId;
   readonly #scope: QuotaScopeId;
-  readonly #staging: Buffer;
+  readonly #staging: CloneStaging;
 
   constructor(
     volume: Volume,
@@ -42,7 +42,7 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
     super(volume, record);
     this.#destination = VFolderId.parse(record.vfolder);
     this.#scope = this.#destination.scope!;
-    this.#staging = cloneStagingPath(this.#scope, record.id);
+    this.#staging = new CloneStaging(volume, this.#scope, record);
   }
 
   lock(): Promise<LockOutcome> {
@@ -50,6 +50,7 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
   }
 
   async run(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
+    await this.withRoot((root) => this.#staging.discardPredecessors(root));
     if (await this.isInPlace(attempt.record)) {
       return await this.withRoot((root) => syncPlacement(root, this.#destination));
     }
@@ -59,20 +60,21 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
   private async make(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
     const like = await this.source.stat();
     await this.ensureScope(this.volume, this.#scope);
+    await this.#staging.removeDiscarded();
     await this.stage(attempt);
     await this.source.measure(attempt, {
       volume: this.volume,
       id: this.#destination,
-      staged: this.#staging,
+      staged: this.#staging.path,
     });
-    await this.source.copyTo(attempt, this.volume, { path: this.#staging });
+    await this.source.copyTo(attempt, this.volume, { path: this.#staging.path });
     await attempt.assertOurs();
     await this.place(like);
   }
 
   override async undo({ id }: JobRecord): Promise<void> {
     await this.store.releaseDestination(this.#destination, id);
-    await this.volume.strategies.trees.remove({ path: this.#staging });
+    await this.#staging.removeAll();
   }
 
   isWorthRetrying(error: StorageError, failures: number): boolean {
@@ -81,15 +83,15 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
 
   /** The inode is written down before it can be renamed, so that a crash after that is told from a failure. */
   private async stage(attempt: JobAttempt<CloneVFolderManifest>): Promise<void> {
-    const stat = await this.withRoot((root) => makeStaging(root, this.#scope, this.record.id));
+    const stat = await this.withRoot((root) => makeStaging(root, this.#scope, this.#staging.path));
     if (isInode(attempt.record.manifest.staging, stat)) return;
     await attempt.checkpoint({ staging: inodeId(stat) });
   }
 
   private async place(like: Stat): Promise<void> {
     await this.withRoot(async (root) => {
-      await copyMode(root, this.#staging, like);
-      await placeClone(root, this.record.id, this.#destination);
+      await copyMode(root, this.#staging.path, like);
+      await placeClone(root, this.#staging.path, this.#destination);
     });
   }
 

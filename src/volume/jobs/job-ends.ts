@@ -13,7 +13,7 @@ const MESSAGES = {
   failed: 'Task failed',
 } as const;
 
-type End = Extract<JobState, 'done' | 'failed' | 'cancelled'>;
+export type End = Extract<JobState, 'done' | 'failed' | 'cancelled'>;
 
 /** The record of a job that has ended. */
 export function ended(record: JobRecord, state: End, error: JobError | null = null): JobRecord {

@@ -5,8 +5,8 @@ import { countFinishedJob } from '../../observability/metrics.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { auditJobEnd } from './audit-job-end.js';
 import { InOrder } from './in-order.js';
-import { isEnd } from './job.js';
-import { asStorageError, ended, isAnnounced, jobError, publishEnd } from './job-ends.js';
+import { isEnd, type JobError } from './job.js';
+import { asStorageError, ended, isAnnounced, jobError, publishEnd, type End } from './job-ends.js';
 import { JobFeed } from './job-feed.js';
 import { JobPublisher } from './job-publisher.js';
 import { jobOf, type JobOwner, type JobRecord } from './job-record.js';
@@ -66,7 +66,8 @@ export class JobExecution {
         record = latest;
         const { takeovers } = task.record;
         if (isElsewhere(latest, task.record)) return { kind: 'elsewhere' };
-        return await this.executeLocked(task, { ...latest, takeovers }, onRun);
+        const isTakeover = takeovers > latest.takeovers;
+        return await this.executeLocked(task, { ...latest, takeovers }, { isTakeover, onRun });
       } finally {
         await lock.release();
       }
@@ -78,29 +79,24 @@ export class JobExecution {
   private async executeLocked(
     task: JobTask,
     record: JobRecord,
-    onRun: (run: JobRun | null) => void,
+    { isTakeover, onRun }: { isTakeover: boolean; onRun: (run: JobRun | null) => void },
   ): Promise<Outcome> {
     if (isEnd(record.state)) return await this.conclude(task, record);
-    if (task.isCancellable && (await task.store.isCancelRequested(record.id))) {
-      return await this.conclude(task, await this.undone(task, ended(record, 'cancelled')));
-    }
     const started = this.started(record);
+    await this.writeStart(task, started, { isTakeover });
     const run = new JobRun(task, started, {
       owner: this.#owner,
       heartbeatMs: this.settings.jobs.heartbeatMs,
       onProgress: (progressed) => this.tellProgress(progressed),
     });
-    await this.write(task, started);
-    this.tellProgress(started);
     onRun(run);
     run.start();
     try {
+      await run.assertWanted();
+      this.tellProgress(started);
       await task.run(run);
-      await run.stop();
-      if (await run.isOvertaken()) return this.overtaken(record);
-      return await this.conclude(task, ended(run.record, 'done'));
+      return await this.end(task, run, 'done');
     } catch (error) {
-      await run.stop();
       return await this.stopped(task, run, error);
     } finally {
       onRun(null);
@@ -114,21 +110,17 @@ export class JobExecution {
     const why = signal.reason instanceof JobInterruption ? signal.reason.why : null;
     // It may have failed because another host does it. While that cannot be found out nothing is told or written.
     if (why === 'overtaken' || (await run.isOvertaken())) return this.overtaken(record);
-    if (why === 'paused') return await this.pause(task, record);
-    if (why === 'cancelled') {
-      return await this.conclude(task, await this.undone(task, ended(record, 'cancelled')));
-    }
+    if (why === 'paused') return await this.pause(task, run);
+    if (why === 'cancelled') return await this.undone(task, run, 'cancelled');
     const error = asStorageError(cause, record);
     const failures = record.failures + 1;
     const level = error.code === 'INTERNAL' ? 'error' : 'warn';
     this.#log[level]('job attempt failed', { job: record.id, kind: record.kind, err: cause });
     if (!task.isWorthRetrying(error, failures)) {
-      return await this.conclude(
-        task,
-        await this.undone(task, ended(record, 'failed', jobError(error))),
-      );
+      return await this.undone(task, run, 'failed', jobError(error));
     }
-    const outcome = this.later(record, error);
+    await run.stop();
+    const outcome = this.later(run.record, error);
     await this.write(task, outcome.record);
     this.feed.tell(jobOf(outcome.record));
     if (record.kind === 'delete_vfolder' && failures === ALARMING_FAILURES) {
@@ -137,13 +129,45 @@ export class JobExecution {
     return outcome;
   }
 
+  /**
+   * Gives signs of life meanwhile. What cannot be removed now is an orphan that the next scan removes; the end
+   * does not wait for it.
+   */
+  private async undone(
+    task: JobTask,
+    run: JobRun,
+    state: 'failed' | 'cancelled',
+    error: JobError | null = null,
+  ): Promise<Outcome> {
+    await this.quietly(task.undo(run.record));
+    return await this.end(task, run, state, error);
+  }
+
+  /** The sign of life ends here, and with it the right to tell the end: it is ours unless it was lost before. */
+  private async end(
+    task: JobTask,
+    run: JobRun,
+    state: End,
+    error: JobError | null = null,
+  ): Promise<Outcome> {
+    await run.stop();
+    if (await run.isOvertaken()) return this.overtaken(run.record);
+    return await this.conclude(task, ended(run.record, state, error));
+  }
+
   private overtaken({ id, kind }: JobRecord): Outcome {
     this.#log.warn('another host has taken the job over', { job: id, kind });
     return { kind: 'elsewhere' };
   }
 
-  private async pause(task: JobTask, record: JobRecord): Promise<Outcome> {
-    const paused: JobRecord = { ...record, state: 'pending', owner: null, updatedAt: new Date() };
+  private async pause(task: JobTask, run: JobRun): Promise<Outcome> {
+    await run.stop();
+    const paused: JobRecord = {
+      ...run.record,
+      state: 'pending',
+      owner: null,
+      updatedAt: new Date(),
+    };
     await this.write(task, paused);
     return { kind: 'paused', record: paused };
   }
@@ -232,10 +256,17 @@ export class JobExecution {
     return { kind: 'later', record: waiting, error };
   }
 
-  /** What cannot be removed now is an orphan that the next scan removes; the end does not wait for it. */
-  private async undone(task: JobTask, record: JobRecord): Promise<JobRecord> {
-    await this.quietly(task.undo(record));
-    return record;
+  /**
+   * By the record of a takeover the host before learns that it was overtaken: without it both would run. Sweeping
+   * the trash together does no harm, and makes room for the record.
+   */
+  private async writeStart(
+    task: JobTask,
+    started: JobRecord,
+    { isTakeover }: { isTakeover: boolean },
+  ): Promise<void> {
+    if (isTakeover && task.isJournaled) await task.store.save(started, { durable: true });
+    else await this.write(task, started);
   }
 
   /** Best effort: a full volume must not keep jobs from running, least of all those that make room. */

@@ -77,6 +77,12 @@ export class JobRun implements JobAttempt {
     this.signal.throwIfAborted();
   }
 
+  /** Before the work: rejects with a JobInterruption when the job was cancelled while it waited. */
+  async assertWanted(): Promise<void> {
+    await this.heedCancellation();
+    this.signal.throwIfAborted();
+  }
+
   /** Whether another host runs the job now, or has ended it, because this one seemed to be dead. */
   async isOvertaken(): Promise<boolean> {
     const { id, takeovers } = this.#record;
@@ -99,9 +105,10 @@ export class JobRun implements JobAttempt {
   /** Never rejects: a record that cannot be written must not stop the job. */
   private async beat(): Promise<void> {
     try {
-      await this.look();
+      const isOvertaken = await this.look();
       const due = performance.now() - this.#savedAt >= this.options.heartbeatMs;
-      if (this.signal.aborted || !(this.#changed || due)) return;
+      // One that is cancelled gives signs of life all the same: what it made is removed before its end is told.
+      if (isOvertaken || !(this.#changed || due)) return;
       if (due) this.change({});
       this.#changed = false;
       this.options.onProgress(this.#record);
@@ -112,13 +119,19 @@ export class JobRun implements JobAttempt {
     }
   }
 
-  /** Whether the job is still to be run, and by us. */
-  private async look(): Promise<void> {
+  /** Interrupts what is not to be run any more; whether it is run by another host. */
+  private async look(): Promise<boolean> {
+    await this.heedCancellation();
+    const isOvertaken = await this.isOvertaken();
+    if (isOvertaken) this.interrupt('overtaken');
+    return isOvertaken;
+  }
+
+  private async heedCancellation(): Promise<void> {
     const { store, isCancellable } = this.task;
     if (isCancellable && (await store.isCancelRequested(this.#record.id))) {
       this.interrupt('cancelled');
     }
-    if (await this.isOvertaken()) this.interrupt('overtaken');
   }
 
   private isOthers(owner: JobOwner | null): boolean {

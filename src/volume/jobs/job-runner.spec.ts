@@ -19,6 +19,7 @@ class ScriptedTask extends JobTask<CloneVFolderManifest> {
     record: JobRecord<CloneVFolderManifest>,
     private readonly work: Work,
     private readonly lockOutcome?: LockOutcome,
+    private readonly undoing: () => Promise<void> = async () => undefined,
   ) {
     super(worker.volume, record);
   }
@@ -34,7 +35,7 @@ class ScriptedTask extends JobTask<CloneVFolderManifest> {
 
   override async undo(): Promise<void> {
     this.calls.push('undo');
-    await Promise.resolve();
+    await this.undoing();
   }
 
   override async finish(): Promise<void> {
@@ -52,6 +53,13 @@ const untilAborted: Work = ({ signal }) =>
     signal.addEventListener('abort', () => reject(signal.reason as Error));
   });
 
+const JOBS = {
+  retentionMs: 86_400_000,
+  concurrency: 2,
+  heartbeatMs: 10_000,
+  expiredAfterMs: 45_000,
+};
+
 describe('JobRunner', () => {
   let rig: JobRig;
   let worker: JobWorker;
@@ -61,7 +69,11 @@ describe('JobRunner', () => {
   });
   afterEach(() => rig.remove());
 
-  async function task(work: Work, lock?: LockOutcome): Promise<ScriptedTask> {
+  async function task(
+    work: Work,
+    lock?: LockOutcome,
+    undoing?: () => Promise<void>,
+  ): Promise<ScriptedTask> {
     const record = newRecord<CloneVFolderManifest>({
       id: newJobId(),
       volume: 'local',
@@ -70,7 +82,7 @@ describe('JobRunner', () => {
       manifest: { kind: 'clone_vfolder', staging: null },
     });
     await worker.store.save(record, { durable: true });
-    return new ScriptedTask(worker, record, work, lock);
+    return new ScriptedTask(worker, record, work, lock, undoing);
   }
 
   it('records what becomes of a job, and tells its end once, before the journal goes', async () => {
@@ -252,6 +264,58 @@ describe('JobRunner', () => {
     await eventually(() => !worker.runner.has(scripted.record.id));
     expect(scripted.calls).toEqual(['run']);
     expect(rig.publisher.told).toEqual([]);
+  });
+
+  it.each(['failed', 'cancelled'])(
+    'gives signs of life while it undoes what has %s, and then says nothing if it was overtaken',
+    async (how) => {
+      const impatient = new JobRig({ jobs: { ...JOBS, heartbeatMs: 1 } });
+      worker = await impatient.worker();
+      const record = async (): Promise<JobRecord> => (await worker.store.read(id))!;
+      let hasSigned = false;
+      const scripted = await task(
+        how === 'failed' ? () => Promise.reject(new Error('for good')) : untilAborted,
+        NO_LOCK,
+        async () => {
+          const { updatedAt } = await record();
+          await eventually(async () => (await record()).updatedAt > updatedAt);
+          hasSigned = true;
+          await worker.store.save({ ...(await record()), takeovers: 1 }, { durable: true });
+        },
+      );
+      const { id } = scripted.record;
+      worker.runner.submit(scripted);
+      await eventually(() => scripted.calls.includes('run'));
+      if (how === 'cancelled') {
+        await worker.store.requestCancel(id);
+        worker.runner.cancel(id);
+      }
+      await eventually(() => !worker.runner.has(id));
+      expect(hasSigned).toBe(true);
+      expect(scripted.calls).toEqual(['run', 'undo']);
+      expect(impatient.publisher.told).toEqual([]);
+      expect(await record()).toMatchObject({ state: 'running', takeovers: 1 });
+      impatient.remove();
+    },
+  );
+
+  it('runs nothing that it takes over before the other host can learn of it', async () => {
+    const scripted = await task(async () => undefined);
+    const record = {
+      ...scripted.record,
+      state: 'running',
+      owner: { node: 'there', pid: 1 },
+    } as const;
+    await worker.store.save(record, { durable: true });
+    const again = new ScriptedTask(worker, { ...record, takeovers: 1 }, async () => undefined);
+    const save = again.store.save.bind(again.store);
+    again.store.save = () => Promise.reject(new StorageError('NO_SPACE', 'it is full'));
+    await expect(worker.runner.complete(again)).rejects.toMatchObject({ code: 'NO_SPACE' });
+    expect(again.calls).toEqual([]);
+    again.store.save = save;
+    await eventually(() => !worker.runner.has(record.id));
+    expect(again.calls).toEqual(['run', 'finish']);
+    expect(await worker.store.read(record.id)).toMatchObject({ state: 'done', takeovers: 1 });
   });
 
   it('forgets a job whose record was removed', async () => {

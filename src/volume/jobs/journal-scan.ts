@@ -1,8 +1,9 @@
 import type { Entry } from '../../backend/contract/entry.js';
 import type { TreeOperations } from '../../backend/contract/tree-operations.js';
 import { STAGING_DIRECTORY, TRASH_DIRECTORY } from '../ids/layout.js';
-import { parseJobId, type JobId } from './job.js';
+import type { JobId } from './job.js';
 import { listAll } from './listing.js';
+import { parseStagingName } from './staging-name.js';
 import { parseSiblingName, parseTrashName, type TrashName } from './trash-name.js';
 
 /** Something a job left on the volume. Paths are relative to the mount path. */
@@ -76,8 +77,8 @@ async function* inStaging(
 ): AsyncGenerator<Leftover, void, undefined> {
   for await (const entries of listAll(trees, staging)) {
     for (const entry of entries) {
-      const jobId = parseJobId(entry.name.toString());
-      if (jobId) yield { kind: 'staging', jobId, path: below(staging, entry) };
+      const name = parseStagingName(entry.name.toString());
+      if (name) yield { kind: 'staging', jobId: name.jobId, path: below(staging, entry) };
     }
   }
 }

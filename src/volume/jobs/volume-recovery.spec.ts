@@ -1,11 +1,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
+import { vfolderPath } from '../ids/layout.js';
 import { VFolderId } from '../ids/vfolder-id.js';
 import { SCOPE, SCOPED } from '../testing/domain-rig.js';
 import { WORKER_DIED } from '../worker-bus.js';
 import { newJobId } from './job.js';
 import type { JobLock } from './job-lock.js';
-import { newRecord, type CloneVFolderManifest, type JobRecord } from './job-record.js';
+import { inodeId, newRecord, type CloneVFolderManifest, type JobRecord } from './job-record.js';
 import { eventually, JobRig, untilEnd, type JobWorker } from './testing/job-rig.js';
 
 describe('recovery of jobs', () => {
@@ -90,9 +91,10 @@ describe('recovery of jobs', () => {
   it('removes staging that belongs to no job, or to one that has ended', async () => {
     const ended = clone({ state: 'failed', published: true, endedAt: new Date() });
     await save(ended);
-    for (const id of [newJobId(), ended.id]) {
-      fs.mkdirSync(beside(`.staging/${id}`));
-      fs.writeFileSync(beside(`.staging/${id}/half`), '');
+    const discarded = `${ended.id}.discarded.0123456789abcdef`;
+    for (const name of [newJobId(), ended.id, `${ended.id}.1`, discarded]) {
+      fs.mkdirSync(beside(`.staging/${name}`));
+      fs.writeFileSync(beside(`.staging/${name}/half`), '');
     }
     fs.mkdirSync(beside('.staging/not-ours'));
     await startNext();
@@ -165,6 +167,43 @@ describe('recovery of jobs', () => {
       const lock = (await dead.store.lock(record)) as JobLock;
       await takenOver(record);
       await lock.release();
+    });
+
+    it('leaves the half of a host that may only be slow out of its clone, also where that writes on', async () => {
+      const record = clone(running);
+      const slow = await others.worker({ nodeId: 'there' });
+      await slow.store.save(record, { durable: true });
+      await slow.store.claimDestination(VFolderId.parse(record.vfolder), record.id);
+      fs.writeFileSync(others.domain.hostPath(SCOPED, 'file'), 'whole');
+      const staging = path.join(others.domain.path, SCOPE.pathname, '.staging');
+      fs.mkdirSync(path.join(staging, record.id), { recursive: true });
+      // Its working directory, as it were: it follows the directory through renames.
+      const half = fs.openSync(path.join(staging, record.id), 'r');
+      const inode = fs.fstatSync(half).ino;
+      fs.writeFileSync(path.join(staging, record.id, 'half'), '');
+      await takenOver(record);
+      const published = others.domain.hostPath({
+        volume: 'local',
+        id: VFolderId.parse(record.vfolder),
+      });
+      expect(fs.statSync(published).ino).not.toBe(inode);
+      expect(fs.readdirSync(published)).toEqual(['file']);
+      expect(fs.readdirSync(staging)).toEqual([]);
+      fs.closeSync(half);
+    });
+
+    it('is done when the host that was only slow has placed its clone at the last moment', async () => {
+      const vfolder = VFolderId.parse(clone().vfolder);
+      const placed = others.domain.hostPath({ volume: 'local', id: vfolder });
+      fs.mkdirSync(placed, { recursive: true });
+      fs.writeFileSync(path.join(placed, 'placed'), '');
+      const slow = await others.worker({ nodeId: 'there' });
+      using root = await slow.volume.openRoot();
+      const staging = inodeId(await root.lstat(vfolderPath(vfolder)));
+      const record = { ...clone(running), manifest: { kind: 'clone_vfolder', staging } as const };
+      await slow.store.save(record, { durable: true });
+      await takenOver(record);
+      expect(fs.readdirSync(placed)).toEqual(['placed']);
     });
 
     it('takes over a deletion although its lock is still held', async () => {
