@@ -158,6 +158,19 @@ describe('copy', () => {
     expect(fs.readdirSync(at('destination'))).toEqual([]);
   });
 
+  it('leaves the file alone that another copy has put in the place of its half', () => {
+    fs.writeFileSync(at('source/large'), Buffer.alloc(30 << 20, 1));
+    fs.rmSync(at('source/a'), { recursive: true });
+    injectFaults((syscall) => (syscall === 'ioctl' ? Errno.EOPNOTSUPP : undefined));
+    const walk = copying();
+    for (let step = 0; step < 3; step++) walk.next();
+    expect(fs.readdirSync(at('destination'))).toEqual(['large']);
+    fs.writeFileSync(at('whole'), 'whole');
+    fs.renameSync(at('whole'), at('destination/large'));
+    walk.return(undefined);
+    expect(fs.readFileSync(at('destination/large'), 'utf8')).toBe('whole');
+  });
+
   it('does not write through links that stand in the destination', () => {
     fs.mkdirSync(at('outside'));
     fs.writeFileSync(at('outside/file'), 'precious');

@@ -202,6 +202,7 @@ class TreeCopy {
     const inPlace = state.isNew ? createUnlessTaken(fd, name) : undefined;
     const target = inPlace ?? createTarget(fd, this.#partial);
     const fillingName = inPlace === undefined ? this.#partial : name;
+    const own = sync.statx(target, EMPTY, AT_EMPTY_PATH);
     let isWhole = false;
     try {
       try {
@@ -215,8 +216,16 @@ class TreeCopy {
       if (fillingName !== name) sync.renameat2(fd, fillingName, fd, name);
       isWhole = true;
     } finally {
-      if (!isWhole) this.#present(() => sync.unlinkat(fd, fillingName));
+      if (!isWhole) this.#removeHalf(fd, fillingName, own);
     }
+  }
+
+  /** Unless somebody has put a file of his own under that name meanwhile. */
+  #removeHalf(dirfd: number, name: Buffer, own: Stat): void {
+    this.#present(() => {
+      if (isSameInode(sync.statx(dirfd, name, AT_SYMLINK_NOFOLLOW), own))
+        sync.unlinkat(dirfd, name);
+    });
   }
 
   /** Set-id bits would give their power over us rather than over the owner they were for. */
