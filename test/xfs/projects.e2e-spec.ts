@@ -376,6 +376,85 @@ describe('a directory whose owner gave it the id of another project', () => {
   });
 });
 
+describe('a vfolder that the original listed and nobody recorded', () => {
+  const VFOLDER = 'ab/cd/0123456789abcdef0123456789ab';
+  const LISTED = 31;
+  const vfolder = Buffer.from(VFOLDER);
+  const listLines = (...lines: string[]): void =>
+    fs.writeFileSync(
+      path.join(volume.files, 'projects'),
+      lines.map((line) => `${line}\n`).join(''),
+    );
+
+  beforeEach(() => {
+    volume.mkdir(VFOLDER);
+    projects.set(volume.at(VFOLDER), LISTED);
+    projects.limit(LISTED, { hardBytes: 2 * MIB });
+    listLines(`${LISTED}:${volume.at(VFOLDER)}`);
+  });
+  afterEach(() => {
+    for (const id of [LISTED, 77]) projects.limit(id, { hardBytes: null });
+  });
+
+  it.each(['describe', 'limit'] as const)(
+    'is recorded when it is first asked to %s',
+    async (how) => {
+      if (how === 'describe') await agent.describeProject('v', vfolder);
+      else await agent.limitProject('v', vfolder, { hardBytes: MIB });
+      expect(projects.noted(volume.at(VFOLDER), 'project_id')).toBe(String(LISTED));
+      // Now in the trash.
+      fs.renameSync(volume.at(VFOLDER), volume.at('gone'));
+      await agent.releaseProject('v', Buffer.from('gone'));
+      expect(projects.quota(LISTED)).toMatchObject({ hardBytes: null });
+      expect(list('projects')).toBe('');
+    },
+  );
+
+  it('has no part in a project that nobody is listed with, when its owner gives it that id', async () => {
+    // A project of the operator's: unlisted, beside the volume.
+    const mine = fs.mkdtempSync(path.join(XFS_MOUNT, 'operator-'));
+    projects.set(mine, 77);
+    fs.writeFileSync(path.join(mine, 'file'), 'x');
+    projects.limit(77, { hardBytes: 3 * MIB });
+    projects.set(volume.at(VFOLDER), 77);
+    const expectKept = async (where: string): Promise<void> => {
+      await agent.releaseProject('v', Buffer.from(where));
+      expect(projects.quota(77)).toMatchObject({ hardBytes: 3 * MIB });
+    };
+    try {
+      await expectKept(VFOLDER);
+      for (const attempt of [
+        () => agent.limitProject('v', vfolder, { hardBytes: 64 * MIB }),
+        () => agent.initialiseProject('v', vfolder, { hardBytes: 64 * MIB }),
+        () => agent.describeProject('v', vfolder),
+      ]) {
+        await expect(attempt()).rejects.toMatchObject({ code: 'UNSUPPORTED' });
+      }
+      await expectKept(VFOLDER);
+      fs.renameSync(volume.at(VFOLDER), volume.at('gone'));
+      await expectKept('gone');
+      // Not even without any proof: others have part in it.
+      fs.rmdirSync(volume.at('gone'));
+      projects.set(volume.at(volume.mkdir('gone').toString()), 77);
+      await expectKept('gone');
+    } finally {
+      fs.rmSync(mine, { recursive: true });
+    }
+  });
+
+  it.each([
+    ['the path it had before', (at: string) => `${path.dirname(at)}-before/${SCOPE}`],
+    ['a directory of another filesystem', () => '/proc/sys'],
+    ['itself, by another path', (at: string) => `${at}/.`],
+  ])('keeps its project while that is listed for %s', async (_, other) => {
+    listLines(`${LISTED}:${other(volume.at(VFOLDER))}`);
+    const told = await agent.describeProject('v', vfolder);
+    expect(told).toMatchObject({ projectId: LISTED, hardBytes: 2 * MIB });
+    await agent.releaseProject('v', vfolder);
+    expect(projects.quota(LISTED)).toMatchObject({ hardBytes: null });
+  });
+});
+
 describe('a scope made by the original', () => {
   it('is adopted with its id and limit, and its files keep what others wrote', async () => {
     const comment = '# projects of this host\n\n9:/srv/elsewhere\n';

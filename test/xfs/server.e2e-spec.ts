@@ -135,6 +135,24 @@ describe('a proxy with an xfs volume', () => {
     expect(fs.readFileSync(path.join(volume.files, 'projid'), 'utf8')).not.toContain(vfid);
   });
 
+  it('gives up the project of a vfolder that the original made, on its way through the trash', async () => {
+    const vfid = newVFolderId('bare');
+    const directory = volume.at(vfolderPath(vfid));
+    const id = 4_100;
+    fs.mkdirSync(directory, { recursive: true });
+    projects.set(directory, id);
+    projects.limit(id, { hardBytes: 8 * MIB });
+    const files = ['projects', 'projid'].map((name) => path.join(volume.files, name));
+    fs.appendFileSync(files[0]!, `${id}:${directory}\n`);
+    fs.appendFileSync(files[1]!, `${vfid}:${id}\n`);
+    fs.writeFileSync(path.join(directory, 'file'), Buffer.alloc(MIB));
+    await manager.expecting(204, 'POST', '/folder/delete', { volume: 'xfs', vfid });
+    expect(fs.existsSync(directory)).toBe(false);
+    expect(projects.quota(id) ?? { hardBytes: null }).toMatchObject({ hardBytes: null });
+    expect(fs.readFileSync(files[0]!, 'utf8')).not.toContain(`:${directory}\n`);
+    expect(fs.readFileSync(files[1]!, 'utf8')).not.toContain(vfid);
+  });
+
   it('refuses an upload that does not fit, with what is used, allowed and asked for', async () => {
     const qsid = newScope();
     const vfid = newVFolderId('scoped', qsid);

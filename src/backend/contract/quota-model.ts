@@ -54,5 +54,10 @@ export interface QuotaModel {
   initialiseVFolder(vfolderPath: Buffer, limitBytes: number | null): Promise<void>;
   describeVFolder(vfolderPath: Buffer): Promise<QuotaStatus>;
   updateVFolder(vfolderPath: Buffer, limitBytes: number | null): Promise<void>;
+  /**
+   * Called before a vfolder of an unscoped id is moved to where it is deleted: notes on it what says by its path which
+   * quota is its own.
+   */
+  prepareRelease?(vfolderPath: Buffer): Promise<void>;
   releaseVFolder(vfolderPath: Buffer): Promise<void>;
 }

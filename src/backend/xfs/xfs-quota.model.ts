@@ -49,6 +49,11 @@ export class XfsQuotaModel implements QuotaModel {
     return this.update(path, limitBytes);
   }
 
+  /** Whose project it is is recorded by that, as long as its line in /etc/projects still leads to it. */
+  async prepareRelease(path: Buffer): Promise<void> {
+    await this.describe(path);
+  }
+
   releaseVFolder(path: Buffer): Promise<void> {
     return this.agent.releaseProject(this.volume, path);
   }

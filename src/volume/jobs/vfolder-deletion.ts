@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { fromSystemError } from '../../errors/from-system-error.js';
 import { loggerFor } from '../../observability/logger.js';
+import { vfolderPath } from '../ids/layout.js';
 import type { VFolderId, VFolderRef } from '../ids/vfolder-id.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
@@ -51,6 +52,7 @@ export class VFolderDeletion {
   private async discard(volume: Volume, jobId: JobId, vfolder: VFolderId): Promise<Discarded> {
     if (volume.isNoop) return { place: 'nowhere', inode: null };
     return await volume.withRoot('folder.delete', async (root) => {
+      if (vfolder.scope === null) await this.prepareRelease(volume, vfolder);
       try {
         return await discard(root, { jobId, vfolder });
       } catch (error) {
@@ -58,6 +60,15 @@ export class VFolderDeletion {
         throw fromSystemError(error, { subject: 'vfolder', volume: volume.name, vfid });
       }
     });
+  }
+
+  /** A failure must keep nobody from deleting: what the release cannot prove to be the vfolder's own it leaves. */
+  private async prepareRelease(volume: Volume, vfolder: VFolderId): Promise<void> {
+    try {
+      await volume.strategies.quota.prepareRelease?.(vfolderPath(vfolder));
+    } catch (error) {
+      this.#log.debug('the quota of a vfolder may stay behind', { err: error });
+    }
   }
 
   private async sweep(volume: Volume, record: Deletion, isAwaited: boolean): Promise<JobId | null> {

@@ -1,5 +1,5 @@
 /** A line of projects(5), `42:/mnt/vol1/directory`. */
-interface DirectoryLine {
+export interface DirectoryLine {
   readonly projectId: number;
   readonly directory: string;
 }

@@ -1,7 +1,7 @@
-import { StorageError } from '../../../errors/storage-error.js';
+import { isStorageError, StorageError } from '../../../errors/storage-error.js';
 import { loggerFor } from '../../../observability/logger.js';
 import { calls } from '../../../native/calls.js';
-import { Errno, SystemError } from '../../../native/errno.js';
+import { Errno, isErrno, SystemError } from '../../../native/errno.js';
 import type { VolumeSettings } from '../../contract/backend.js';
 import type { ProjectLimits, ProjectStatus } from '../../contract/volume-agent.js';
 import type { XfsOptions } from '../xfs.options.js';
@@ -11,6 +11,7 @@ import { assertLockable, filesystemLock } from './filesystem-lock.js';
 import { withProjectDirectory, type ProjectDirectory } from './project-directory.js';
 import { ProjectIds } from './project-ids.js';
 import { applyLimits, assertLimits, statusOf } from './project-limits.js';
+import { OwnProjects } from './own-projects.js';
 import { projectName } from './project-name.js';
 import { ProjectRegistry, register, unregister, type ProjectFiles } from './project-registry.js';
 import { assertProjectQuota } from './quota-check.js';
@@ -26,11 +27,13 @@ const UNLIMITED = { hardBytes: null, softBytes: null, hardInodes: null, softInod
 export class VolumeProjects {
   readonly #ids: ProjectIds;
   readonly #registry: ProjectRegistry;
+  readonly #own: OwnProjects;
   readonly #lock: HostLock;
 
   constructor(private readonly settings: VolumeSettings<XfsOptions>) {
     this.#ids = new ProjectIds(settings.options);
     this.#registry = new ProjectRegistry(settings.options);
+    this.#own = new OwnProjects(settings, () => this.listed());
     this.#lock = filesystemLock(settings.path);
   }
 
@@ -46,7 +49,7 @@ export class VolumeProjects {
     return this.exclusively((files) =>
       this.within(path, async (directory) => {
         const { fd } = directory;
-        const present = await this.ownProject(directory, path);
+        const present = await this.claimOwn(directory, path);
         const projectId = present ?? (await this.make(directory, limits, files));
         if (present !== null) {
           await recordProject(fd, present);
@@ -60,8 +63,13 @@ export class VolumeProjects {
 
   describe(path: Buffer): Promise<ProjectStatus | null> {
     return this.within(path, async (directory) => {
-      const projectId = await this.ownProject(directory, path);
-      return projectId === null ? null : await statusOf(directory.fd, projectId);
+      const { fd, projectId } = directory;
+      if (projectId === null) return null;
+      const own = await this.#own.find(directory, this.fullPath(path));
+      // Once: from then on it is recorded.
+      if (own?.proof === 'line') await this.adopt(path);
+      this.#own.assert(projectId, own);
+      return await statusOf(fd, projectId);
     });
   }
 
@@ -69,7 +77,7 @@ export class VolumeProjects {
     assertLimits(limits);
     return this.#lock.run(() =>
       this.within(path, async (directory) => {
-        const projectId = await this.ownProject(directory, path);
+        const projectId = await this.claimOwn(directory, path);
         if (projectId === null) throw new SystemError(Errno.ENODATA, 'quotactl');
         await applyLimits(directory.fd, projectId, limits);
         return await statusOf(directory.fd, projectId);
@@ -84,7 +92,8 @@ export class VolumeProjects {
         const { fd, projectId } = directory;
         if (projectId === null) return;
         if (!(await directory.isEmpty())) throw new SystemError(Errno.ENOTEMPTY, 'quotactl');
-        if (!(await this.isOwn(directory, projectId, path))) {
+        const own = await this.#own.find(directory, this.fullPath(path));
+        if (!(await this.#own.isReleasable(directory, projectId, own))) {
           log.warn('A directory is given up that carries the project of another one', {
             volume: this.settings.name,
             path: path.toString('latin1'),
@@ -197,29 +206,33 @@ export class VolumeProjects {
     }
   }
 
-  /** The project that the directory is; `null` when it is none. @throws StorageError UNSUPPORTED for one that is not its own */
-  private async ownProject(directory: ProjectDirectory, path: Buffer): Promise<number | null> {
+  /**
+   * The project that the directory is, recorded from then on; `null` when it is none. The caller holds the lock.
+   *
+   * @throws StorageError UNSUPPORTED for one that is not its own
+   */
+  private async claimOwn(directory: ProjectDirectory, path: Buffer): Promise<number | null> {
     const { projectId } = directory;
-    if (projectId === null || (await this.isOwn(directory, projectId, path))) return projectId;
-    throw new StorageError(
-      'UNSUPPORTED',
-      `this directory carries project ${projectId}, which was not made for it: have the operator run "storage-proxy quota check --fix"`,
-      { subject: 'quota-scope', volume: this.settings.name },
-    );
+    if (projectId === null) return null;
+    const own = await this.#own.find(directory, this.fullPath(path));
+    await this.#own.record(directory, own);
+    this.#own.assert(projectId, own);
+    return projectId;
   }
 
-  /**
-   * Whether the project was made for the directory: by us, which is recorded; by the original, which is listed; or by
-   * the operator, with an id that nobody else is listed with and that we do not give.
-   */
-  private async isOwn({ fd }: ProjectDirectory, projectId: number, path: Buffer): Promise<boolean> {
-    const recorded = await recordedProject(fd);
-    if (recorded !== null) return recorded === projectId;
-    const { projectIdMin, projectIdMax } = this.settings.options;
-    const lines = (await this.listed())?.projects.lines ?? [];
-    const holders = lines.filter((line) => line.projectId === projectId);
-    if (holders.length > 0) return holders.some((line) => line.directory === this.fullPath(path));
-    return projectId < projectIdMin || projectId > projectIdMax;
+  /** As far as possible: whoever asks what is used does not mind. */
+  private async adopt(path: Buffer): Promise<void> {
+    try {
+      await this.#lock.run(() =>
+        this.within(path, async (directory) => {
+          const own = await this.#own.find(directory, this.fullPath(path));
+          await this.#own.record(directory, own);
+        }),
+      );
+    } catch (error) {
+      if (!isErrno(error) && !isStorageError(error)) throw error;
+      log.debug('The project of a directory is not recorded', { err: error });
+    }
   }
 
   private takenByOthers(): StorageError {
