@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Valkey } from '../../src/cluster/valkey/valkey.js';
+import { built } from '../support/built.js';
 import { hex, newScope, newVFolderId, vfolderPath } from '../support/ids.js';
 import type { Redis } from 'iovalkey';
 import { ManagerEvents, receivedBroadcast, streamEntries } from '../support/manager-events.js';
@@ -255,5 +258,29 @@ describeWith(VALKEY)('events', () => {
     expect(manager.about(first)).toHaveLength(1);
     expect(manager.about(second)).toHaveLength(1);
     await manager.stop();
+  });
+
+  it('are added again once, however many find at the same time that one was lost', async () => {
+    const { EventWire } = await built<typeof import('../../src/cluster/events/event-wire.js')>(
+      'cluster/events/event-wire.js',
+    );
+    const run: Valkey['run'] = (_role, work) => work(valkey.client(DB));
+    const wire = new EventWire({ run } as Valkey);
+    const vfid = newVFolderId('scoped');
+    const event = {
+      name: 'vfolder_deletion_success',
+      kind: 'anycast',
+      members: [['vfid', vfid]],
+      job: randomUUID(),
+      folders: [],
+    } as const;
+    const { id } = await wire.post(event);
+    const answers = await Promise.all([1, 2, 3].map(() => wire.post(event, { insteadOf: id })));
+    const [again] = answers;
+    expect(again!.id).not.toBe(id);
+    expect(answers.map((answer) => answer.id)).toEqual([again!.id, again!.id, again!.id]);
+    expect((await wire.post(event)).id).toBe(again!.id);
+    const about = (await streamEntries(valkey)).filter(({ payload }) => payload['vfid'] === vfid);
+    expect(about).toHaveLength(2);
   });
 });

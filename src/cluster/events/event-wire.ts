@@ -17,7 +17,8 @@ const MARKER_SECONDS = 86_400;
  * Adds a stream entry unless that was done before, and tells where it stands. In one step, so that an event
  * whose sender died right after, or did not get the answer, is not added again.
  *
- * KEYS: stream, marker. ARGV: group, marker's lifetime, length, "1" to add again, fields of the entry.
+ * KEYS: stream, marker. ARGV: group, marker's lifetime, length, id of the entry to add again unless somebody else has
+ * done so by now (or ""), fields of the entry.
  * Returns its id; "1" when the group has existed ever since; the last id the group got, or ""; and 1 while
  * the entry is still in the stream.
  */
@@ -37,8 +38,8 @@ local function delivered()
 end
 local known = redis.call('GET', KEYS[2])
 local id, heard, there
-if known and ARGV[4] ~= '1' then
-  id, heard = string.match(known, '^(%S+) (%d)$')
+if known then id, heard = string.match(known, '^(%S+) (%d)$') end
+if id and id ~= ARGV[4] then
   there = #redis.call('XRANGE', KEYS[1], id, id)
 else
   id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', unpack(ARGV, 5))
@@ -52,6 +53,8 @@ return {id, heard, last, there}
 
 /** Where a stream entry stands. */
 export interface Posted {
+  /** Of its entry. */
+  readonly id: string;
   /** A manager has got it. */
   readonly isDelivered: boolean;
   /**
@@ -69,8 +72,8 @@ export class EventWire {
     return this.valkey.isReady('events');
   }
 
-  /** @param again although it was added before */
-  async post(event: ClusterEvent, { again = false } = {}): Promise<Posted> {
+  /** @param insteadOf id of an earlier entry of the event, behind which it is added again if that is still its last */
+  async post(event: ClusterEvent, { insteadOf = '' } = {}): Promise<Posted> {
     const [id, heard, last, there] = await this.valkey.run(
       'events',
       (client) =>
@@ -82,14 +85,14 @@ export class EventWire {
           MANAGERS,
           MARKER_SECONDS,
           STREAM_LENGTH,
-          again ? '1' : '0',
+          insteadOf,
           ...streamFields(event),
         ) as Promise<[id: string, heard: string, last: string, there: number]>,
     );
     const hasGroup = last !== '';
     const isDelivered = hasGroup && heard === '1' && there === 1 && compareIds(last, id) >= 0;
     const isLost = hasGroup && !isDelivered && (heard === '0' || there === 0);
-    return { isDelivered, isLost };
+    return { id, isDelivered, isLost };
   }
 
   /** Tells watchers now, and those that come within five minutes. */
@@ -107,7 +110,7 @@ export class EventWire {
 }
 
 /** Stream ids are `<milliseconds>-<counter>`. */
-function compareIds(a: string, b: string): number {
+export function compareIds(a: string, b: string): number {
   const [aMs = '0', aCount = '0'] = a.split('-');
   const [bMs = '0', bCount = '0'] = b.split('-');
   return Number(aMs) - Number(bMs) || Number(aCount) - Number(bCount);

@@ -55,10 +55,11 @@ describe('OutboxDelivery', () => {
     } as unknown as Outbox;
     const heard: string[] = [];
     let hasManager = false;
-    const post = async ({ name }: ClusterEvent, { again = false } = {}): Promise<Posted> => {
-      if (again) heard.push(name);
+    const post = async ({ name }: ClusterEvent, { insteadOf = '' } = {}): Promise<Posted> => {
+      if (insteadOf !== '') heard.push(name);
       const isDelivered = heard.includes(name);
-      const posted = { isDelivered, isLost: hasManager && !isDelivered };
+      const id = `${heard.indexOf(name) + 1}-0`;
+      const posted = { id, isDelivered, isLost: hasManager && !isDelivered };
       hasManager = true;
       return posted;
     };
@@ -66,4 +67,77 @@ describe('OutboxDelivery', () => {
     expect(await new OutboxDelivery(outbox, wire).round()).toBe('nothing');
     expect(heard).toEqual(['clone', 'deletion']);
   });
+
+  it('does not take the next one to hold the lock for the one that held it long ago', async () => {
+    let nowMs = 0;
+    let isHeld = true;
+    const entry = { name: '1.job.done.json', id: 'job.done', writtenAt: new Date() };
+    const outbox = {
+      volume: { name: 'local' } as Volume,
+      entries: async () => [entry],
+      lock: async () => (isHeld ? null : { release: async () => undefined }),
+      read: async () => undefined,
+    } as unknown as Outbox;
+    const wire = { isReady: true } as unknown as EventWire;
+    const delivery = new OutboxDelivery(outbox, wire, () => nowMs);
+    expect(await delivery.round()).toBe('held');
+    isHeld = false;
+    expect(await delivery.round()).toBe('nothing');
+    isHeld = true;
+    nowMs += 60_000;
+    expect(await delivery.round()).toBe('held');
+  });
+
+  it('sends again once when two find that it was lost, and keeps the order', async () => {
+    const names = ['clone', 'deletion'];
+    const events = new Map(
+      names.map((name) => {
+        const event: ClusterEvent = {
+          name,
+          kind: 'anycast',
+          members: [],
+          job: name,
+          folders: ['f'],
+        };
+        return [name, event];
+      }),
+    );
+    const outbox = {
+      volume: { name: 'local' } as Volume,
+      entries: async () => names.map((name) => ({ name, id: name, writtenAt: new Date() })),
+      lock: async () => ({ release: async () => undefined }),
+      read: async ({ name }: { name: string }) => events.get(name),
+      remove: async () => undefined,
+    } as unknown as Outbox;
+    // Added while there was no manager.
+    const stream = [...names];
+    const marker = new Map(names.map((name, index) => [name, index]));
+    const bothLook = new Barrier(2);
+    const post = async ({ name }: ClusterEvent, { insteadOf = '' } = {}): Promise<Posted> => {
+      if (insteadOf === `${marker.get(name)!}-0`) marker.set(name, stream.push(name) - 1);
+      const index = marker.get(name)!;
+      if (insteadOf === '') await bothLook.reached();
+      const isDelivered = index >= names.length;
+      return { id: `${index}-0`, isDelivered, isLost: !isDelivered };
+    };
+    const wire = { isReady: true, post } as unknown as EventWire;
+    const senders = [new OutboxDelivery(outbox, wire), new OutboxDelivery(outbox, wire)];
+    await Promise.all(senders.map((sender) => sender.round()));
+    expect(stream.slice(names.length)).toEqual(names);
+  });
 });
+
+/** Lets nobody on before so many have come; each time anew. */
+class Barrier {
+  #waiting: (() => void)[] = [];
+
+  constructor(private readonly parties: number) {}
+
+  async reached(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      if (this.#waiting.length < this.parties) return;
+      for (const go of this.#waiting.splice(0)) go();
+    });
+  }
+}

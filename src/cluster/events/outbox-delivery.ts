@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loggerFor } from '../../observability/logger.js';
 import { setWaitingEvents } from '../../observability/metrics.js';
-import { NO_LOCK } from '../../volume/jobs/job-lock.js';
-import type { EventWire } from './event-wire.js';
+import { NO_LOCK, type JobLock } from '../../volume/jobs/job-lock.js';
+import { compareIds, type EventWire } from './event-wire.js';
 import type { ClusterEvent } from './event.js';
 import type { Outbox, OutboxEntry } from './outbox.js';
 
@@ -51,7 +51,7 @@ export class OutboxDelivery {
     setWaitingEvents(name, waiting.length);
     if (waiting.length === 0) return 'nothing';
     if (!this.wire.isReady) return 'unreachable';
-    const lock = (await this.outbox.lock()) ?? (this.isStuck(waiting[0]!) ? NO_LOCK : null);
+    const lock = await this.lock(waiting[0]!);
     if (lock === null) return 'held';
     try {
       // Again, under the lock: whoever held it may have sent all of them.
@@ -72,19 +72,25 @@ export class OutboxDelivery {
   }
 
   /**
-   * Whether whoever has the lock does nothing with it. Two may send then, which does no harm: an entry of the stream
-   * is added once, whoever adds it.
+   * Without the lock when whoever has it does nothing with it. Two may send then, which does no harm: an entry of the
+   * stream is added once, and added again once, whoever does it.
    */
-  private isStuck({ name }: OutboxEntry): boolean {
+  private async lock({ name }: OutboxEntry): Promise<JobLock | null> {
+    const lock = await this.outbox.lock();
+    if (lock !== null) {
+      this.#held = null;
+      return lock;
+    }
     if (this.#held?.first !== name) this.#held = { first: name, sinceMs: this.nowMs() };
-    return this.nowMs() - this.#held.sinceMs >= HELD_PATIENCE_MS;
+    return this.nowMs() - this.#held.sinceMs >= HELD_PATIENCE_MS ? NO_LOCK : null;
   }
 
   /** Returns how many stay. */
   private async send(entries: readonly OutboxEntry[]): Promise<number> {
-    /** Vfolders of which an earlier event waits to be read, and of which one was sent again. */
+    /** Vfolders of which an earlier event waits to be read. */
     const unread = new Set<string>();
-    const repeated = new Set<string>();
+    /** Where in the stream the last event of a vfolder stands that was sent again. */
+    const repeated = new Map<string, string>();
     let left = 0;
     for (const entry of entries) {
       const event = await this.event(entry);
@@ -104,16 +110,21 @@ export class OutboxDelivery {
   private async post(
     event: ClusterEvent,
     unread: Set<string>,
-    repeated: Set<string>,
+    repeated: Map<string, string>,
   ): Promise<boolean> {
-    const again = event.folders.some((folder) => repeated.has(folder));
-    let posted = await this.wire.post(event, { again });
+    const posted = await this.wire.post(event);
+    // One that comes before it was sent again; whoever sends beside us may have repeated both.
+    const isOutOfOrder = event.folders.some(
+      (folder) => compareIds(posted.id, repeated.get(folder) ?? posted.id) < 0,
+    );
     // After the earlier one only, which the same round may have found on its way before the first manager came.
     const isNext = !event.folders.some((folder) => unread.has(folder));
-    if (posted.isLost && !again && isNext) posted = await this.wire.post(event, { again: true });
-    else if (!again) return this.settled(event, posted.isDelivered, unread);
-    for (const folder of event.folders) repeated.add(folder);
-    return this.settled(event, posted.isDelivered, unread);
+    if (!isOutOfOrder && !(posted.isLost && isNext)) {
+      return this.settled(event, posted.isDelivered, unread);
+    }
+    const { id, isDelivered } = await this.wire.post(event, { insteadOf: posted.id });
+    for (const folder of event.folders) repeated.set(folder, id);
+    return this.settled(event, isDelivered, unread);
   }
 
   /** It may go when a manager has got it and nothing before it has to be sent again. */
