@@ -34,8 +34,10 @@ interface Walk {
 export async function copyTree(walk: Walk, from: RelPath, to: RelPath): Promise<readonly Copied[]> {
   const { vfolder, slot } = walk;
   const top = await copyEntry(vfolder, slot, from, to);
-  const copied = [remembered(Buffer.alloc(0), top)];
-  if (isDirectory(top)) await trees.take(() => copyContent(walk, from, to, copied));
+  const copied = [remembered(Buffer.alloc(0), top.stat)];
+  if (isDirectory(top.stat)) {
+    await trees.take(() => copyContent(walk, from, to, copied, top.madeIno));
+  }
   return copied;
 }
 
@@ -44,23 +46,24 @@ async function copyContent(
   from: RelPath,
   to: RelPath,
   copied: Copied[],
+  topIno: bigint,
 ): Promise<void> {
   const { reservedNames } = volume.strategies;
-  const directories = [copied[0]!];
+  const directories = [{ ...copied[0]!, madeIno: topIno }];
   // Grows while it is gone through: each directory comes after the one that it is in.
   for (const { path: directory } of directories) {
     const names = await slot(() => namesIn(vfolder, below(from, directory)));
     for (const name of names.filter((one) => !reservedNames.some((hidden) => hidden.equals(one)))) {
       if (copied.length >= MAX_ENTRIES) throw notCopied();
       const path = directory.length === 0 ? name : Buffer.concat([directory, SLASH, name]);
-      const stat = await copyEntry(vfolder, slot, below(from, path), below(to, path));
+      const { stat, ...made } = await copyEntry(vfolder, slot, below(from, path), below(to, path));
       const one = remembered(path, stat);
       copied.push(one);
-      if (isDirectory(stat)) directories.push(one);
+      if (isDirectory(stat)) directories.push({ ...one, ...made });
     }
   }
-  for (const { path, stat } of directories.toReversed()) {
-    await slot(() => finishDirectory(vfolder, below(to, path), stat));
+  for (const { path, stat, madeIno } of directories.toReversed()) {
+    await slot(() => finishDirectory(vfolder, below(to, path), stat, madeIno));
   }
 }
 

@@ -14,6 +14,7 @@ import type { Volume } from '../volume.js';
 import { WORKING_MODE } from './copy-entry.js';
 import { below, copyTree, type Copied } from './copy-tree.js';
 
+const HERE = Buffer.from('.');
 const MAX_ATTEMPTS = 3;
 
 const log = loggerFor('files');
@@ -189,9 +190,7 @@ async function removeCopied(
 ): Promise<number> {
   let left = 0;
   for (const { path, stat } of copied.filter(mustBeOpened)) {
-    await slot(() =>
-      vfolder.chmodDirectory(below(source, path).toBytes(), stat.mode | WORKING_MODE),
-    );
+    await slot(() => openForRemoval(vfolder, below(source, path), stat));
   }
   for (const { path, stat } of copied.toReversed()) {
     if (!(await slot(() => removeOne(vfolder, below(source, path), stat)))) left += 1;
@@ -202,6 +201,17 @@ async function removeCopied(
 /** A directory that its owner may not change cannot be emptied either. */
 function mustBeOpened({ stat }: Copied): boolean {
   return isDirectory(stat) && (stat.mode & WORKING_MODE) !== WORKING_MODE;
+}
+
+/** Only what was copied: by now something else may have its name. */
+async function openForRemoval(
+  vfolder: Beneath,
+  path: RelPath,
+  { ino, mode }: Copied['stat'],
+): Promise<void> {
+  using directory = await vfolder.descend(path.toBytes());
+  if ((await directory.stat()).ino === ino)
+    await directory.chmodDirectory(HERE, mode | WORKING_MODE);
 }
 
 /** False when the entry has to stay. */
