@@ -1,10 +1,12 @@
 import type { TreeUsage } from '../../backend/contract/tree-operations.js';
 import { StorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
+import { UPLOAD_DIRECTORY } from '../ids/layout.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import { quotaRootOf } from '../quota-admission/quota-root.js';
 import type { Volume } from '../volume.js';
+
+const UPLOADS = Buffer.from(UPLOAD_DIRECTORY);
 
 /** What a clone of the vfolder will hold: everything but unfinished uploads. */
 export async function cloneableUsage(
@@ -12,16 +14,7 @@ export async function cloneableUsage(
   id: VFolderId,
   signal: AbortSignal,
 ): Promise<TreeUsage> {
-  const path = vfolderPath(id);
-  const whole = await volume.strategies.trees.usage({ path }, { signal });
-  const uploadPath = Buffer.concat([path, Buffer.from(`/${UPLOAD_DIRECTORY}`)]);
-  const uploads = await usageIfThere(volume, uploadPath, signal);
-  if (uploads === undefined) return whole;
-  return {
-    // The directory of the uploads itself is an entry as well.
-    fileCount: Math.max(0, whole.fileCount - uploads.fileCount - 1),
-    usedBytes: Math.max(0, whole.usedBytes - uploads.usedBytes),
-  };
+  return await volume.strategies.trees.usage(volume.locate(id), { signal, omit: [UPLOADS] });
 }
 
 export async function usageIfThere(

@@ -56,6 +56,17 @@ describe('VFolderCloning', () => {
     fs.readdirSync(path.join(rig.domain.path, TARGET_SCOPE.pathname, '.staging'));
   const clone = (): Promise<string | null> => worker.cloning.clone(SCOPED, TARGET);
 
+  it('asks for the room that the folder needs, wherever its .upload leads', async () => {
+    const neighbour = `${source.slice(0, -28)}${'0'.repeat(28)}`;
+    fs.mkdirSync(neighbour);
+    fs.writeFileSync(path.join(neighbour, 'secret'), Buffer.alloc(100_000));
+    fs.symlinkSync(`../${'0'.repeat(28)}`, path.join(source, '.upload'));
+    fs.writeFileSync(path.join(source, 'large'), Buffer.alloc(50_000));
+    quota.limitBytes = 20_000;
+    const job = await untilEnd(worker, await clone());
+    expect(job).toMatchObject({ state: 'failed', error: { code: 'QUOTA_EXCEEDED' } });
+  });
+
   it('makes the scope without a limit, also where folders may not make one', async () => {
     (rig.domain.settings as { autoCreateQuotaScope: boolean }).autoCreateQuotaScope = false;
     const id = await clone();
