@@ -27,6 +27,17 @@ describe('PrivateSocket', () => {
     expect(fs.readdirSync(run).toSorted()).toEqual(others.toSorted());
   });
 
+  it('makes another one when a process that starts takes the new one for one that was left', () => {
+    const chmod = jest.spyOn(fs, 'chmodSync').mockImplementationOnce((directory) => {
+      chmod.mockRestore();
+      fs.rmdirSync(directory);
+      fs.chmodSync(directory, 0o711);
+    });
+    const socket = new PrivateSocket(run);
+    expect(fs.readdirSync(run)).toEqual([path.basename(path.dirname(socket.path))]);
+    socket.remove();
+  });
+
   it('lets others pass to the socket, and not look around or hold its lock', () => {
     const socket = new PrivateSocket(run);
     expect(fs.statSync(path.dirname(socket.path)).mode & 0o777).toBe(0o711);

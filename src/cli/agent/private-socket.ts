@@ -69,10 +69,21 @@ function removeIfLeft(directory: string): void {
 function makeLocked(parent: string): { directory: string; lock: number } {
   for (;;) {
     const directory = mkdtempSync(join(parent, PREFIX));
-    chmodSync(directory, PASSABLE);
-    const lock = openForLock(directory);
+    const lock = openMade(directory);
+    if (lock === undefined) continue;
     if (sync.flock(lock, LOCK_EX) && isStillThere(directory, lock)) return { directory, lock };
     closeSync(lock);
+  }
+}
+
+/** `undefined` when it has been removed already. */
+function openMade(directory: string): number | undefined {
+  try {
+    chmodSync(directory, PASSABLE);
+    return openForLock(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
