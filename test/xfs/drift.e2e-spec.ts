@@ -11,12 +11,14 @@ import { KIB, makeAgent, MIB, Projects, ScratchVolume } from './support/guest.js
 const A = 'a0000000000000000000000000000001';
 const B = 'b0000000000000000000000000000002';
 const VFOLDER = 'ab/cd/0123456789abcdef0123456789ab';
+const VFOLDER_NAME = 'abcd0123-4567-89ab-cdef-0123456789ab';
 
 describe('quota check', () => {
   let projects: Projects;
   let volume: ScratchVolume;
   let agent: Awaited<ReturnType<typeof makeAgent>>;
   let firstId = 500_000;
+  let neighbours: string[] = [];
   let QuotaDrift: typeof driftModule.QuotaDrift;
 
   beforeAll(async () => {
@@ -29,7 +31,10 @@ describe('quota check', () => {
     volume = new ScratchVolume('v', { projectIdMin: firstId, projectIdMax: firstId + 999 });
     agent = await makeAgent(volume.settings);
   });
-  afterEach(() => volume.dispose());
+  afterEach(() => {
+    volume.dispose();
+    neighbours = [];
+  });
 
   const driftOf = (
     fix: boolean,
@@ -38,7 +43,7 @@ describe('quota check', () => {
   ): driftModule.QuotaDrift =>
     new QuotaDrift(volume.settings as ConstructorParameters<typeof QuotaDrift>[0], {
       fix,
-      neighbours: [],
+      neighbours,
       onFinding,
       onProgress,
     });
@@ -129,6 +134,62 @@ describe('quota check', () => {
     expect(await agent.describeProject('v', Buffer.from(A))).toMatchObject({
       projectId: firstId + 3,
     });
+  });
+
+  describe("with a vfolder that the original listed, whose owner gave it another's id", () => {
+    const LISTED = 31;
+    const TAKEN = 77;
+
+    beforeEach(() => {
+      volume.mkdir(`${VFOLDER}/sub`);
+      fs.writeFileSync(volume.at(VFOLDER, 'sub/file'), 'x');
+      projects.limit(LISTED, { hardBytes: 2 * MIB });
+      projects.limit(TAKEN, { hardBytes: 3 * MIB });
+      for (const each of [VFOLDER, `${VFOLDER}/sub`]) projects.set(volume.at(each), TAKEN);
+      fs.writeFileSync(path.join(volume.files, 'projects'), `${LISTED}:${volume.at(VFOLDER)}\n`);
+      fs.writeFileSync(path.join(volume.files, 'projid'), `${VFOLDER_NAME}:${LISTED}\n`);
+    });
+    afterEach(() => {
+      for (const id of [LISTED, TAKEN]) projects.limit(id, { hardBytes: null });
+    });
+
+    it('gives back the one that it is listed with, and keeps both limits', async () => {
+      await expectRepairable(`wrong-id ${VFOLDER}`);
+      for (const each of ['', 'sub', 'sub/file']) {
+        expect(projects.idOf(volume.at(VFOLDER, each))).toBe(LISTED);
+      }
+      expect(projects.quota(LISTED)).toMatchObject({ hardBytes: 2 * MIB });
+      expect(projects.quota(TAKEN)).toMatchObject({ hardBytes: 3 * MIB });
+    });
+  });
+
+  it.each([
+    ['a scope of a volume beside this one', true],
+    ['a directory that is listed, outside the volume', false],
+  ])('gives no directory for its own what is the id of %s', async (_, isNeighbour) => {
+    const other = new ScratchVolume('w', { projectIdMin: 71_000, projectIdMax: 71_999 });
+    try {
+      const name = isNeighbour ? B : 'operators';
+      other.mkdir(name);
+      let id = 71_500;
+      if (isNeighbour) {
+        neighbours = [other.path];
+        const owner = await makeAgent(other.settings);
+        ({ projectId: id } = await owner.initialiseProject('w', Buffer.from(name), {}));
+      } else {
+        projects.set(other.at(name), id);
+        const line = `${id}:${other.at(name)}\n`;
+        fs.writeFileSync(path.join(volume.files, 'projects'), line);
+      }
+      projects.limit(id, { hardBytes: 4 * MIB });
+      projects.set(volume.at(volume.mkdir(A).toString()), id);
+      await expectRepairable(`shared-id ${A}`);
+      expect(projects.idOf(volume.at(A))).not.toBe(id);
+      expect(projects.quota(id)).toMatchObject({ hardBytes: 4 * MIB, usedInodes: 1 });
+      projects.limit(id, { hardBytes: null });
+    } finally {
+      other.dispose();
+    }
   });
 
   it('goes by what is there when it comes to a scope, not by what was there at the start', async () => {

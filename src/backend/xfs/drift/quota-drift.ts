@@ -1,13 +1,15 @@
 import { isErrno } from '../../../native/errno.js';
 import type { DiskQuota } from '../../../native/disk-quota.js';
 import type { VolumeSettings } from '../../contract/backend.js';
+import { ListedProjects, ownProjectOf } from '../projects/project-ownership.js';
 import type { ProjectFiles } from '../projects/project-registry.js';
 import { VolumeProjects } from '../projects/volume-projects.js';
 import type { XfsOptions } from '../xfs.options.js';
 import { chargeTree, type Strays } from './charge-tree.js';
 import type { Finding, FindingKind } from './finding.js';
-import { holdersOfIds, limitsOf } from './holders.js';
+import { holdersOfIds, limitsOf, type Holder } from './holders.js';
 import { listedDirectories, putListingRight, type ListingFinding } from './listing.js';
+import { layoutsOn } from './neighbours.js';
 import { VolumeAccess } from './volume-access.js';
 import {
   GONE,
@@ -53,8 +55,9 @@ export class QuotaDrift {
     const records = this.#volume.records();
     this.#expected = expectedEntries(layout, records);
     this.checkDefaults(records);
-    const listed = listedDirectories(await this.#projects.listed(), this.settings.path);
-    const holders = holdersOfIds(layout.roots, listed);
+    const listed = this.listedIn(await this.#projects.listed());
+    const neighbours = this.layoutsBeside().flatMap(({ roots }) => roots);
+    const holders = holdersOfIds({ roots: layout.roots, neighbours, listed });
     const roots: ProjectRoot[] = [];
     for (const { path } of layout.roots) {
       const root = await this.checkRoot(path, holders, listed);
@@ -71,23 +74,28 @@ export class QuotaDrift {
    */
   private async checkRoot(
     path: string,
-    holders: ReadonlyMap<number, string>,
-    listed: ReadonlyMap<string, number>,
+    holders: ReadonlyMap<number, Holder>,
+    listed: ListedProjects,
   ): Promise<ProjectRoot | null> {
     try {
       const root = readRoot(this.settings.path, path);
       if (root === null) return null;
-      const { projectId, recordedProject } = root;
-      if (recordedProject !== null && recordedProject !== projectId) {
-        // Unless the record came with a copy of somebody else's directory.
-        if (holders.get(recordedProject) === path) return await this.restore(root, recordedProject);
+      const { projectId, recordedProject, inode } = root;
+      const own = recordedProject ?? listed.of(root);
+      // Unless the record came with a copy of somebody else's directory.
+      if (own !== null && own !== projectId && holders.get(own)?.inode === inode) {
+        return await this.restore(root, own);
       }
       if (projectId === null) {
         return await this.renew(root, 'no-project', 'is charged to no project');
       }
       const holder = holders.get(projectId);
-      if (holder !== undefined && holder !== path) {
-        return await this.renew(root, 'shared-id', `has project ${projectId}, that of ${holder}`);
+      if (holder !== undefined && holder.inode !== inode) {
+        const text = `has project ${projectId}, that of ${holder.path}`;
+        return await this.renew(root, 'shared-id', text);
+      }
+      if (recordedProject === null && own !== null && own !== projectId) {
+        return await this.renew(root, 'wrong-id', notProven(projectId));
       }
       await this.checkRecord(root, projectId, listed);
       this.checkEntries(path, projectId);
@@ -134,19 +142,15 @@ export class QuotaDrift {
 
   /** An id of our range that nobody noted and nothing lists could be anybody's: requests refuse it. */
   private async checkRecord(
-    { path, carriedId, recordedProject }: ProjectRoot,
+    root: ProjectRoot,
     projectId: number,
-    listed: ReadonlyMap<string, number>,
+    listed: ListedProjects,
   ): Promise<void> {
+    const { path, carriedId, recordedProject } = root;
     if (recordedProject === projectId) return;
     if (this.options.fix) await this.#projects.restore(Buffer.from(path), carriedId, projectId);
-    if (listed.get(path) === projectId) return;
-    if (recordedProject === null && !this.isInRange(projectId)) return;
-    this.found(
-      'wrong-id',
-      path,
-      `carries project ${projectId}, and nothing says that it is its own`,
-    );
+    if (ownProjectOf(root, listed, this.settings.options)?.projectId === projectId) return;
+    this.found('wrong-id', path, notProven(projectId));
   }
 
   private checkEntries(path: string, projectId: number): void {
@@ -213,7 +217,7 @@ export class QuotaDrift {
     await this.#projects.alone(async () => {
       const files = await this.#projects.listed();
       const listed = new Set(listedDirectories(files, this.settings.path).values());
-      const live = this.liveIds(layout);
+      const live = this.liveIds(layout, this.listedIn(files));
       for (const { projectId } of roots) if (projectId !== null) live.add(projectId);
       for (const { projectId, usedInodes } of this.#volume.records().values()) {
         const isOurs = this.isInRange(projectId) || listed.has(projectId);
@@ -252,19 +256,28 @@ export class QuotaDrift {
   }
 
   /** Ids that something on the filesystem has by right: what is there now, also on volumes beside this one. */
-  private liveIds(before: VolumeLayout): Set<number> {
-    const { dev } = this.#volume;
-    const beside = this.options.neighbours.filter((path) => devOf(path) === dev);
-    const layouts = [before, ...[this.settings.path, ...beside].map(readLayout)];
-    const live = new Set<number>([0]);
+  private liveIds(before: VolumeLayout, listed: ListedProjects): Set<number> {
+    const layouts = [before, readLayout(this.settings.path), ...this.layoutsBeside()];
+    const known = new Set(layouts.flatMap(({ roots }) => roots.map(({ inode }) => inode)));
+    const elsewhere = listed.lines.filter(({ inode }) => !known.has(inode));
+    const live = new Set<number>([0, ...elsewhere.map(({ projectId }) => projectId)]);
     for (const { projectId, leavingIds, roots } of layouts) {
       for (const id of [projectId, ...leavingIds]) live.add(id);
       for (const root of roots) {
         if (root.projectId !== null) live.add(root.projectId);
-        if (root.recordedProject !== null) live.add(root.recordedProject);
+        const own = root.recordedProject ?? listed.of(root);
+        if (own !== null) live.add(own);
       }
     }
     return live;
+  }
+
+  private layoutsBeside(): VolumeLayout[] {
+    return layoutsOn(this.#volume.dev, this.options.neighbours);
+  }
+
+  private listedIn(files: ProjectFiles | null): ListedProjects {
+    return ListedProjects.readSync(this.#volume.dev, files?.projects.lines ?? []);
   }
 
   private isInRange(projectId: number): boolean {
@@ -278,6 +291,10 @@ export class QuotaDrift {
   }
 }
 
+function notProven(projectId: number): string {
+  return `carries project ${projectId}, and nothing says that it is its own`;
+}
+
 function cannot(left: number): string {
   return left > 0 ? `; ${left} could not be changed` : '';
 }
@@ -285,14 +302,4 @@ function cannot(left: number): string {
 function expectedEntries({ roots }: VolumeLayout, records: Records): number {
   const ids = new Set(roots.flatMap(({ projectId }) => projectId ?? []));
   return [...ids].reduce((sum, id) => sum + (records.get(id)?.usedInodes ?? 0), 0);
-}
-
-/** A volume that is not mounted now is on no filesystem of ours. */
-function devOf(path: string): bigint | null {
-  try {
-    return new VolumeAccess(path).dev;
-  } catch (error) {
-    if (isErrno(error)) return null;
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
 import { sync } from '../../../native/calls.js';
-import { AT_FDCWD, O_NOFOLLOW } from '../../../native/constants.js';
+import { AT_EMPTY_PATH, AT_FDCWD, O_NOFOLLOW } from '../../../native/constants.js';
 import { DirectoryReader } from '../../../native/directory-reader.js';
 import { DT_DIR, DT_UNKNOWN } from '../../../native/dirent.js';
 import { Errno, isErrno } from '../../../native/errno.js';
@@ -11,6 +11,7 @@ import { recordsOf } from '../projects/directory-record.js';
 export interface ProjectRoot {
   /** Below the mount path. */
   readonly path: string;
+  readonly inode: bigint;
   /** Its own; `null` when it has none, or that of the directory above. */
   readonly projectId: number | null;
   /** What its inode carries; 0 for none. */
@@ -39,6 +40,7 @@ const SCOPE = /^[0-9a-f]{32}$/;
 const PREFIX = /^[0-9a-f]{2}$/;
 const REST = /^[0-9a-f]{28}$/;
 const TRASH = '.trash';
+const HERE = Buffer.alloc(0);
 
 /** Reads the upper levels of a volume. Synchronous: for commands. Throws SystemError. */
 export function readLayout(mountPath: string): VolumeLayout {
@@ -114,6 +116,7 @@ class LayoutReader {
       const isOwn = projectId !== 0 && projectId !== this.#projectId;
       this.#roots.push({
         path,
+        inode: sync.statx(fd, HERE, AT_EMPTY_PATH).ino,
         projectId: isOwn ? projectId : null,
         carriedId: projectId,
         ...recordsOf(fd),
