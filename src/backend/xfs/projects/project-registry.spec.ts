@@ -4,6 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { sync } from '../../../native/calls.js';
 import { LOCK_EX } from '../../../native/constants.js';
+import { Errno } from '../../../native/errno.js';
+import { injectFaults } from '../../../native/ffi.js';
 import { configureLogging } from '../../../observability/logger.js';
 import { ProjectsFile, ProjidFile } from './project-files.js';
 import { projectName } from './project-name.js';
@@ -145,6 +147,29 @@ describe('the registry', () => {
       expect(fs.readdirSync(directory)).toEqual(['lock']);
     } finally {
       fs.closeSync(holder);
+    }
+  });
+
+  it('waits for one who writes, also after one who held the lock for too long', async () => {
+    const now = jest.spyOn(performance, 'now');
+    const list = (held: ProjectRegistry): Promise<void> =>
+      held.update(async (files) => register(files, 1, '/vol/a', 'a', 'v'));
+    try {
+      const held = registry();
+      let seconds = 0;
+      now.mockImplementation(() => 10_000 * seconds++);
+      injectFaults((syscall) => (syscall === 'flock' ? Errno.EAGAIN : undefined));
+      await list(held);
+      expect(fs.existsSync(at('projects'))).toBe(false);
+      // Whoever has it now is done at the second look, and no time passes.
+      let looks = 0;
+      now.mockReturnValue(0);
+      injectFaults((syscall) => (syscall === 'flock' && looks++ === 0 ? Errno.EAGAIN : undefined));
+      await list(held);
+      expect(fs.readFileSync(at('projects'), 'utf8')).toBe('1:/vol/a\n');
+    } finally {
+      injectFaults(undefined);
+      now.mockRestore();
     }
   });
 });

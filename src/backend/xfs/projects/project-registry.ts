@@ -23,6 +23,8 @@ export interface ProjectFiles {
 const NEW_FILE_MODE = 0o644;
 /** Longer than the files take to be written. */
 const PATIENCE_MS = 2_000;
+/** Of those after one that waited in vain: for somebody who writes, and not for one who holds it for ever. */
+const SHORT_PATIENCE_MS = 200;
 const log = loggerFor('xfs');
 
 /**
@@ -87,8 +89,8 @@ export class ProjectRegistry {
   async #lock(insists: boolean): Promise<number | null> {
     const { lockFilePath } = this.location;
     // Whoever holds it for ever makes one request wait, not each.
-    const patienceMs = insists || !this.#wasHeld ? PATIENCE_MS : 0;
-    let reason = `held by another process for ${PATIENCE_MS / 1000} s`;
+    const patienceMs = insists || !this.#wasHeld ? PATIENCE_MS : SHORT_PATIENCE_MS;
+    let reason = `held by another process for ${patienceMs / 1000} s`;
     try {
       const lock = await lockSharedFile(lockFilePath, patienceMs);
       this.#wasHeld = lock === null;
