@@ -8,7 +8,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 /** What may never be in an answer: it is in every name and every content outside of the hostile folders. */
 export const CANARY = `CANARY${randomBytes(8).toString('hex')}`;
@@ -81,7 +81,9 @@ export class Canaries {
 function stateOf(path: string): string {
   try {
     const { atimeMs, mtimeMs, ctimeMs, size, mode, nlink, ino } = lstatSync(path);
-    return JSON.stringify({ atimeMs, mtimeMs, ctimeMs, size, mode, nlink, ino });
+    // The sweep of abandoned uploads lists this one in every vfolder, in its own right.
+    const read = basename(path) === '.upload' ? {} : { atimeMs };
+    return JSON.stringify({ ...read, mtimeMs, ctimeMs, size, mode, nlink, ino });
   } catch (error) {
     return String(error);
   }
