@@ -38,8 +38,14 @@ describe('jobs of a proxy with several workers', () => {
   }
   const job = async (id: string) => (await server.manager('GET', `/jobs/${id}`)).json;
   const ended = async (id: string) => {
-    await server.until('the job to end', async () => (await job(id))['ended_at'] !== null, 60_000);
-    return await job(id);
+    let seen: Awaited<ReturnType<typeof job>> = {};
+    // A worker that has not opened the volume yet knows of no job, and so of no end.
+    const hasEnded = async (): Promise<boolean> => {
+      seen = await job(id);
+      return typeof seen['ended_at'] === 'string';
+    };
+    await server.until('the job to end', hasEnded, 60_000);
+    return seen;
   };
 
   it('answers for a job on every connection, and streams its events to the end', async () => {
