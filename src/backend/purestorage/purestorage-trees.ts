@@ -61,8 +61,8 @@ export async function pureStorageTrees(
     if (!habits.listsAll) {
       warnings.push(hides(volume, 'pls', habits.listsAll, 'directories are read'));
     }
-    if (mayWalk && !habits.countsAll) {
-      warnings.push(hides(volume, 'pdu', habits.countsAll, 'trees are measured'));
+    if (mayWalk && !habits.usage?.countsAll) {
+      warnings.push(hides(volume, 'pdu', habits.usage?.countsAll, 'trees are measured'));
     }
     trees = new RapidFileTrees(trees, {
       tools,

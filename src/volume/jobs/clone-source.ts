@@ -1,11 +1,13 @@
+import type { TreeUsage } from '../../backend/contract/tree-operations.js';
 import type { TreeLocation } from '../../backend/contract/tree-task.js';
 import { isStorageError, type StorageError } from '../../errors/storage-error.js';
+import { Errno, isErrno } from '../../native/errno.js';
 import type { Stat } from '../../native/stat.js';
 import { UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
 import { VFolderId } from '../ids/vfolder-id.js';
 import type { VolumeRegistry } from '../volume-registry.js';
 import type { Volume } from '../volume.js';
-import { assertSpace, cloneableUsage, usageIfThere } from './clone-space.js';
+import { assertSpace, cloneableUsage } from './clone-space.js';
 import type { JobFolder } from './job.js';
 import type { CloneVFolderManifest } from './job-record.js';
 import type { JobAttempt } from './job-task.js';
@@ -74,4 +76,17 @@ export class CloneSource {
 /** A volume that does not answer may come back; everything else stays as it is. */
 export function isPassing(error: StorageError, failures: number): boolean {
   return failures <= MAX_FAILURES && isStorageError(error, 'UNAVAILABLE', 'LOCKED');
+}
+
+async function usageIfThere(
+  volume: Volume,
+  path: Buffer,
+  signal: AbortSignal,
+): Promise<TreeUsage | undefined> {
+  try {
+    return await volume.strategies.trees.usage({ path }, { signal });
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR)) return undefined;
+    throw error;
+  }
 }

@@ -1,6 +1,5 @@
 import type { TreeUsage } from '../../backend/contract/tree-operations.js';
 import { StorageError } from '../../errors/storage-error.js';
-import { Errno, isErrno } from '../../native/errno.js';
 import { UPLOAD_DIRECTORY } from '../ids/layout.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import { quotaRootOf } from '../quota-admission/quota-root.js';
@@ -15,19 +14,6 @@ export async function cloneableUsage(
   signal: AbortSignal,
 ): Promise<TreeUsage> {
   return await volume.strategies.trees.usage(volume.locate(id), { signal, omit: [UPLOADS] });
-}
-
-export async function usageIfThere(
-  volume: Volume,
-  path: Buffer,
-  signal: AbortSignal,
-): Promise<TreeUsage | undefined> {
-  try {
-    return await volume.strategies.trees.usage({ path }, { signal });
-  } catch (error) {
-    if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR)) return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -29,7 +29,7 @@ function readersOf(entries: number, options: ListOptions, listFrom = LIST_FROM):
     anchors: { open: async () => ({ [Symbol.dispose]: () => undefined }) },
     reservedNames: [],
     listFrom,
-    habits: { listsAll: true, countsAll: true },
+    habits: { listsAll: true, usage: { countsAll: true, isCumulative: true } },
   };
   const trees = new RapidFileTrees(plain as never, parts as unknown as RapidFileParts);
   return trees.list(ROOT, HERE, options).then(() => readers);

@@ -94,10 +94,11 @@ export class RapidFileTrees implements TreeOperations {
   async usage(location: TreeLocation, options: TreeTaskOptions = {}): Promise<TreeUsage> {
     options.signal?.throwIfAborted();
     const { anchors, tools, mayWalk, habits } = this.parts;
-    if (!mayWalk || !habits.countsAll) return await this.plain.usage(location, options);
+    if (!mayWalk || !habits.usage?.countsAll) return await this.plain.usage(location, options);
+    const { isCumulative } = habits.usage;
     using directory = await anchors.open(location);
     const usage = await this.#try('measuring a tree', () =>
-      tools.usage(directory, options, habits.isCumulative),
+      tools.usage(directory, options, isCumulative),
     );
     return usage ?? (await this.plain.usage(location, options));
   }

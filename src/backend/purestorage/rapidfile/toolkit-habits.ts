@@ -15,17 +15,18 @@ const DEADLINE_MS = 10_000;
 export interface ToolkitHabits {
   /** `pls` lists names that begin with a dot. */
   readonly listsAll: boolean | undefined;
-  /** `pdu` counts them. */
-  readonly countsAll: boolean | undefined;
-  /** What it says of a directory contains what is below that. */
-  readonly isCumulative: boolean | undefined;
+  readonly usage: UsageHabits | undefined;
 }
 
-const UNKNOWN: ToolkitHabits = {
-  listsAll: undefined,
-  countsAll: undefined,
-  isCumulative: undefined,
-};
+/** What `pdu` does. */
+interface UsageHabits {
+  /** It counts names that begin with a dot. */
+  readonly countsAll: boolean;
+  /** What it says of a directory contains what is below that. */
+  readonly isCumulative: boolean;
+}
+
+const UNKNOWN: ToolkitHabits = { listsAll: undefined, usage: undefined };
 
 /** Of programs that were tried before: volumes share them, and they do the same on each. */
 const known = new Map<string, Promise<ToolkitHabits>>();
@@ -45,7 +46,7 @@ export async function habitsOf(
   const trying = known.get(key) ?? tryOut(tools, volumePath, mayWalk).catch(() => UNKNOWN);
   known.set(key, trying);
   const habits = await trying;
-  const isFound = habits.listsAll !== undefined && (!mayWalk || habits.countsAll !== undefined);
+  const isFound = habits.listsAll !== undefined && (!mayWalk || habits.usage !== undefined);
   if (!isFound) known.delete(key);
   return habits;
 }
@@ -64,8 +65,10 @@ async function tryOut(tools: Tools, volumePath: string, mayWalk: boolean): Promi
     const usage = mayWalk ? await unlessItFails(tools.usage(anchor, { signal }, true)) : undefined;
     return {
       listsAll: Array.isArray(listed) ? listed.length === NAMES.length + 1 : undefined,
-      countsAll: usage && usage.fileCount === NAMES.length + 2,
-      isCumulative: usage && usage.usedBytes >= DEEP_BYTES,
+      usage: usage && {
+        countsAll: usage.fileCount === NAMES.length + 2,
+        isCumulative: usage.usedBytes >= DEEP_BYTES,
+      },
     };
   } finally {
     await rm(directory, { recursive: true, force: true });

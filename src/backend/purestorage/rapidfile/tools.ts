@@ -52,9 +52,9 @@ export class Tools {
 
   /** What is below the directory; `isCumulative` as for UsageSum. Throws ReservedEntry as well. */
   async usage(
-    { fd, stat }: Anchor,
+    { fd }: Anchor,
     { signal, onProgress }: TreeTaskOptions,
-    isCumulative?: boolean,
+    isCumulative: boolean,
   ): Promise<TreeUsage> {
     const { version, pdu } = this.toolkit;
     // Toolkit 2 refuses -s beside -a, as GNU du does; without it toolkit 1 was never seen.
@@ -63,7 +63,7 @@ export class Tools {
       { tool: 'pdu', program: pdu, args, directory: fd, trees: [{ fd, rights: READ }] },
       signal,
     );
-    const sum = new UsageSum(stat.size, this.reservedNames, isCumulative);
+    const sum = new UsageSum(isCumulative, this.reservedNames);
     const timer = onProgress && setInterval(() => onProgress(sum.progress), PROGRESS_MS);
     try {
       for await (const record of splitRecords(output, NUL)) sum.add(record);

@@ -9,25 +9,21 @@ export class ReservedEntry extends Error {
 }
 
 /**
- * Adds up the records of `pdu -0 -b -a .`: `SIZE<blanks>PATH`, ended by NUL, one for the directory itself. As with du
- * the record of a directory should contain what is below it, but no manual says so: the program is tried before.
+ * Adds up the records of `pdu -0 -b -a .`: `SIZE<blanks>PATH`, ended by NUL, one for the directory itself, which says
+ * that they are complete. As with du the record of a directory should contain what is below it, but no manual says
+ * so: the program is tried before.
  */
 export class UsageSum {
   #count = 0;
   #all = 0;
   #direct = 0;
-  #root: number | undefined;
+  #hasTotal = false;
   readonly #reserved: ReadonlySet<string>;
 
-  /**
-   * `rootBytes` is st_size of the directory itself, which the figures may or may not hold. `isCumulative`: whether
-   * records of directories contain what is below them; undefined where that is not known, so that the sums tell,
-   * which a directory that changes meanwhile can mislead.
-   */
+  /** `isCumulative`: records of directories contain what is below them. */
   constructor(
-    private readonly rootBytes: number,
+    private readonly isCumulative: boolean,
     reservedNames: readonly Buffer[] = [],
-    private readonly isCumulative?: boolean,
   ) {
     this.#reserved = new Set(reservedNames.map((name) => name.toString('latin1')));
   }
@@ -41,8 +37,8 @@ export class UsageSum {
     const bytes = Number(digits);
     const depth = depthOf(path);
     if (depth === 0) {
-      if (this.#root !== undefined) throw unreadable(record);
-      this.#root = bytes;
+      if (this.#hasTotal) throw unreadable(record);
+      this.#hasTotal = true;
       return;
     }
     this.#count++;
@@ -56,11 +52,8 @@ export class UsageSum {
 
   /** Throws ToolError when the record of the directory itself never came. */
   result(): TreeUsage {
-    const root = this.#root;
-    if (root === undefined) throw new ToolError('its output lacks the total');
-    const isCumulative =
-      this.isCumulative ?? (root === this.#direct || root >= this.#direct + this.rootBytes);
-    return { fileCount: this.#count, usedBytes: isCumulative ? this.#direct : this.#all };
+    if (!this.#hasTotal) throw new ToolError('its output lacks the total');
+    return { fileCount: this.#count, usedBytes: this.isCumulative ? this.#direct : this.#all };
   }
 }
 
