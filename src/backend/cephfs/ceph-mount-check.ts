@@ -1,11 +1,11 @@
 import { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno, type SystemError } from '../../native/errno.js';
 import { readMounts, type Mount } from '../../native/mounts.js';
+import { PROXY_DIRECTORY } from '../contract/proxy-directory.js';
 import { lookAtMount, UnusableMount, type MountState } from '../posix/mount-check.js';
 import { Attribute, readAttribute, readLimit, writeLimit } from './ceph-attributes.js';
 
-/** The proxy's own directory on a volume; every volume has or gets one. */
-const OWN_DIRECTORY = Buffer.from('.storage-proxy');
+const OWN_DIRECTORY = Buffer.from(PROXY_DIRECTORY);
 const OWN_MODE = 0o700;
 const HERE = Buffer.from('.');
 /** `ceph` is the kernel client, the others are ceph-fuse. */

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { dirname, join } from 'node:path';
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 
-/** Where probe files lie, below the volume; shared with other records of ours. */
-const RECORDS_DIRECTORY = '.storage-proxy';
 const PROBE_PREFIX = 'probe-';
 /** Probe files of a prober that was killed; younger ones may be another host's, at work right now. */
 const STALE_AFTER_MS = 3_600_000;
@@ -58,7 +57,7 @@ function readSome(path: string): void {
 }
 
 function writeAndReadBack(path: string): void {
-  const directory = join(path, RECORDS_DIRECTORY);
+  const directory = join(path, PROXY_DIRECTORY);
   makeDirectory(directory);
   const file = join(directory, PROBE_PREFIX + randomBytes(8).toString('hex'));
   const written = randomBytes(32);
@@ -88,7 +87,7 @@ function makeDirectory(path: string): void {
 
 /** Removes probe files that nobody is coming back for. Never throws. */
 export function sweepStaleProbes(path: string, now: number = Date.now()): void {
-  const directory = join(path, RECORDS_DIRECTORY);
+  const directory = join(path, PROXY_DIRECTORY);
   try {
     for (const name of fs.readdirSync(directory)) {
       if (!name.startsWith(PROBE_PREFIX)) continue;

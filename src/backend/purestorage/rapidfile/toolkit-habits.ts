@@ -1,11 +1,10 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { PROXY_DIRECTORY } from '../../contract/proxy-directory.js';
 import { Anchors } from './anchors.js';
 import { ToolError } from './tool-error.js';
 import type { Tools } from './tools.js';
 
-/** At the top of the volume, where no tenant is. */
-const PRIVATE_DIRECTORY = '.storage-proxy';
 const NAMES = ['plain', '.hidden'];
 /** Large enough to be no directory's own size. */
 const DEEP_BYTES = 1 << 20;
@@ -52,7 +51,7 @@ export async function habitsOf(
 }
 
 async function tryOut(tools: Tools, volumePath: string, mayWalk: boolean): Promise<ToolkitHabits> {
-  const ours = join(volumePath, PRIVATE_DIRECTORY);
+  const ours = join(volumePath, PROXY_DIRECTORY);
   await mkdir(ours, { recursive: true, mode: 0o700 });
   const directory = await mkdtemp(join(ours, 'rapidfile-'));
   try {
