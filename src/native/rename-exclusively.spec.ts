@@ -133,12 +133,27 @@ describe('renameExclusively without RENAME_NOREPLACE', () => {
     expect(names()).toEqual(['directory', 'link', 'new']);
   });
 
+  it('tells of a name that was taken, also when it is free again a moment later', async () => {
+    const taken = path.join(top, 'new');
+    fs.writeFileSync(taken, "somebody else's");
+    let renames = 0;
+    let looks = 0;
+    injectFaults((syscall) => {
+      if (syscall === 'renameat2') return ++renames === 1 ? Errno.EINVAL : undefined;
+      // The third look is at the name that link(2) found taken.
+      if (syscall === 'statx' && ++looks === 3) fs.rmSync(taken);
+      return undefined;
+    });
+    await expect(rename('file', 'new')).rejects.toMatchObject({ errno: Errno.EEXIST });
+    expect(names()).toEqual(['directory', 'file', 'link']);
+  });
+
   it('leaves no placeholder that it could not look at', async () => {
     let renames = 0;
     let looks = 0;
     injectFaults((syscall) => {
       if (syscall === 'renameat2') return ++renames === 1 ? Errno.EINVAL : undefined;
-      return syscall === 'statx' && ++looks === 3 ? Errno.EIO : undefined;
+      return syscall === 'statx' && ++looks === 2 ? Errno.EIO : undefined;
     });
     await expect(rename('directory', 'new')).rejects.toMatchObject({ errno: Errno.EIO });
     expect(names()).toEqual(['directory', 'file', 'link']);

@@ -15,6 +15,9 @@ import { isDirectory, isSameInode, type Stat } from './stat.js';
 const PLACEHOLDER_MODE = 0o600;
 const PLACEHOLDER_DIRECTORY_MODE = 0o700;
 
+/** Anything that is no directory counts as a file. */
+type EntryKind = 'file' | 'directory';
+
 /** What link(2) answers where there are no hard links, none to this file, or no further name in a quota of files. */
 const NO_LINK = [Errno.EPERM, Errno.EMLINK, Errno.EOPNOTSUPP, Errno.ENOSYS, Errno.EDQUOT];
 
@@ -50,7 +53,9 @@ export async function renameWithoutFlag(
   to: Buffer,
 ): Promise<void> {
   const source = await calls.statx(fromDir, from, AT_SYMLINK_NOFOLLOW);
-  if (isDirectory(source)) return await renameOverPlaceholder(fromDir, from, toDir, to);
+  if (isDirectory(source)) {
+    return await renameOverPlaceholder('directory', fromDir, from, toDir, to);
+  }
   const aside = Buffer.from(`.renaming-${randomUUID()}`);
   await calls.renameat2(fromDir, from, toDir, aside);
   try {
@@ -73,14 +78,17 @@ async function publish(
     await calls.linkat(asideDir, aside, dirfd, name);
   } catch (error) {
     if (isErrno(error, ...NO_LINK)) {
-      return await renameOverPlaceholder(asideDir, aside, dirfd, name);
+      return await renameOverPlaceholder('file', asideDir, aside, dirfd, name);
     }
     if (!(await hasBothNames(error, asideDir, aside, dirfd, name))) throw error;
   }
   await calls.unlinkat(asideDir, aside);
 }
 
-/** A server may have linked the file, and refuse the request when it comes again because the answer was lost (NFS). */
+/**
+ * A server may have linked the file, and refuse the request when it comes again because the answer was lost (NFS).
+ * A name that is free again by now was somebody else's.
+ */
 async function hasBothNames(
   failure: unknown,
   asideDir: number,
@@ -89,11 +97,13 @@ async function hasBothNames(
   name: Buffer,
 ): Promise<boolean> {
   if (!isErrno(failure, Errno.EEXIST)) return false;
-  const [one, other] = await Promise.all([
-    calls.statx(asideDir, aside, AT_SYMLINK_NOFOLLOW),
-    calls.statx(dirfd, name, AT_SYMLINK_NOFOLLOW),
-  ]);
-  return isSameInode(one, other);
+  const one = await calls.statx(asideDir, aside, AT_SYMLINK_NOFOLLOW);
+  try {
+    return isSameInode(one, await calls.statx(dirfd, name, AT_SYMLINK_NOFOLLOW));
+  } catch (error) {
+    if (isErrno(error, Errno.ENOENT)) return false;
+    throw error;
+  }
 }
 
 /**
@@ -101,13 +111,13 @@ async function hasBothNames(
  * somebody renames there between the two is replaced as well, so for files this is only where links are not to be had.
  */
 async function renameOverPlaceholder(
+  kind: EntryKind,
   fromDir: number,
   from: Buffer,
   toDir: number,
   to: Buffer,
 ): Promise<void> {
-  const source = await calls.statx(fromDir, from, AT_SYMLINK_NOFOLLOW);
-  const placeholder = await takeName(toDir, to, isDirectory(source));
+  const placeholder = await takeName(kind, toDir, to);
   try {
     await calls.renameat2(fromDir, from, toDir, to);
   } catch (error) {
@@ -119,9 +129,10 @@ async function renameOverPlaceholder(
 }
 
 /** `null` when a quota of files has no room for a placeholder: then the name was free a moment ago, and no more is known. */
-async function takeName(dirfd: number, name: Buffer, asDirectory: boolean): Promise<Stat | null> {
+async function takeName(kind: EntryKind, dirfd: number, name: Buffer): Promise<Stat | null> {
+  const isForDirectory = kind === 'directory';
   try {
-    if (asDirectory) await calls.mkdirat(dirfd, name, PLACEHOLDER_DIRECTORY_MODE);
+    if (isForDirectory) await calls.mkdirat(dirfd, name, PLACEHOLDER_DIRECTORY_MODE);
     else {
       const flags = O_WRONLY | O_CREAT | O_EXCL | O_TENANT;
       await calls.close(await calls.openat(dirfd, name, flags, PLACEHOLDER_MODE));
@@ -134,7 +145,7 @@ async function takeName(dirfd: number, name: Buffer, asDirectory: boolean): Prom
   try {
     return await calls.statx(dirfd, name, AT_SYMLINK_NOFOLLOW);
   } catch (error) {
-    await calls.unlinkat(dirfd, name, asDirectory ? AT_REMOVEDIR : 0).catch(ignoreErrno);
+    await calls.unlinkat(dirfd, name, isForDirectory ? AT_REMOVEDIR : 0).catch(ignoreErrno);
     throw error;
   }
 }
