@@ -13,6 +13,7 @@
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -32,8 +33,8 @@ enum { MAX_STEPS = 8, BUFFER = 64 * 1024, MEMORY_FILE = 16 << 20 };
 
 struct step { int port, repeat, status; long body; char *extract, *text; };
 struct worker {
-  int fds[MAX_STEPS], step, repetition, receiving, until_close;
-  long iteration, sent, body_sent, left, length;
+  int fds[MAX_STEPS], step, repetition, receiving, until_close, chunked;
+  long iteration, sent, body_sent, left, length, chunk_size, chunk_left;
   char out[BUFFER], in[BUFFER + 1], value[BUFFER / 4];
   const char *line;
   double began, first;
@@ -146,6 +147,7 @@ static void go_on(struct worker *worker);
 
 static void begin(struct worker *worker) {
   worker->sent = worker->body_sent = worker->receiving = worker->until_close = 0;
+  worker->chunked = worker->chunk_size = worker->chunk_left = 0;
   worker->left = -1;
   compose(worker);
   connected(worker);
@@ -210,8 +212,28 @@ static void extract(struct worker *worker) {
   snprintf(worker->value, sizeof worker->value, "%.*s", (int)length, found);
 }
 
+/* Follows a chunked body (RFC 9112, section 7.1; neither extensions nor trailers): true at its end. */
+static int chunks_end(struct worker *worker, const char *bytes, long count) {
+  for (const char *limit = bytes + count; bytes < limit; bytes++) {
+    if (worker->chunk_left > 0) {
+      long skipped = limit - bytes < worker->chunk_left ? limit - bytes : worker->chunk_left;
+      worker->chunk_left -= skipped;
+      bytes += skipped - 1;
+      if (worker->chunk_left == 0 && worker->chunk_size == 0) return 1;
+      if (worker->chunk_left == 0) worker->chunk_size = 0;
+    } else if (*bytes == '\n') {
+      worker->chunk_left = worker->chunk_size + 2;
+    } else if (isxdigit(*bytes)) {
+      int digit = isdigit(*bytes) ? *bytes - '0' : tolower(*bytes) - 'a' + 10;
+      worker->chunk_size = worker->chunk_size * 16 + digit;
+    }
+  }
+  return 0;
+}
+
 static void head(struct worker *worker, long got) {
   char *end = strstr(worker->in, "\r\n\r\n"), *length = strcasestr(worker->in, "\ncontent-length:");
+  char *chunked = strcasestr(worker->in, "\ntransfer-encoding: chunked");
   if (!end) return;
   int status = atoi(worker->in + 9), expected = steps[worker->step].status;
   if (expected && status != expected) {
@@ -220,11 +242,15 @@ static void head(struct worker *worker, long got) {
   long body = got - (end + 4 - worker->in);
   if (length && length < end) worker->left = atol(length + 16) - body;
   else if (status == 204 || status == 304) worker->left = 0;
+  else if (chunked && chunked < end) {
+    worker->chunked = 1;
+    worker->left = !chunks_end(worker, end + 4, body);
+  }
   else worker->until_close = 1, worker->left = 1;
   bytes_in += body;
   if (worker->first == 0) worker->first = now();
   /* What is looked for may be in a body that is still on its way. */
-  if (*steps[worker->step].extract && worker->left > 0 && !worker->until_close) {
+  if (*steps[worker->step].extract && worker->left > 0 && length && length < end) {
     bytes_in -= body;
     worker->left = -1;
   }
@@ -242,6 +268,13 @@ static int receiving(struct worker *worker, int fd) {
     head(worker, worker->receiving);
     if (worker->left < 0) return 0;
     extract(worker);
+  }
+  while (worker->left > 0 && worker->chunked) {
+    ssize_t count = recv(fd, worker->in, BUFFER, MSG_DONTWAIT);
+    if (count < 0 && errno == EAGAIN) return 0;
+    if (count <= 0) return failures++, disconnect(worker), 1;
+    bytes_in += count;
+    worker->left = !chunks_end(worker, worker->in, count);
   }
   while (worker->left > 0) {
     long want = worker->until_close || worker->left > 1 << 30 ? 1 << 30 : worker->left;
