@@ -26,6 +26,11 @@ export function installExpectation(fastify: FastifyInstance): void {
   });
 }
 
+/** The client has announced a body that it was not invited to send yet. */
+export function awaitsInvitation(request: IncomingMessage): boolean {
+  return waiting.has(request);
+}
+
 /** The body is about to be read: invites a client that waits for that. */
 export function inviteBody(request: IncomingMessage): void {
   const response = waiting.get(request);

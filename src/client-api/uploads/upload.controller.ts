@@ -10,13 +10,13 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
-import { inviteBody } from '../../http/expectation.js';
+import { awaitsInvitation, inviteBody } from '../../http/expectation.js';
 import { noteForAudit } from '../../observability/request-context.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import { UploadQueryDto } from '../dto/upload-query.dto.js';
 import { TokenGate } from '../limits/token-gate.js';
 import { TransferSlots } from '../limits/transfer-slots.js';
-import { discardBody } from './discard-body.js';
+import { bodyDiscarded, discardBody } from './discard-body.js';
 import { TusAdapter, type TusAnswer } from './tus-adapter.js';
 import type { TusMethod } from './tus-exchange.js';
 import { OFFSET_BODY, OFFSET_TYPE, REQUEST_HEADERS, responseHeaders } from './upload-docs.js';
@@ -151,7 +151,9 @@ export class UploadController {
         leave();
       }
     } catch (error) {
-      discardBody(request.raw);
+      const mayAnswerAtOnce = reply.raw.shouldKeepAlive || awaitsInvitation(request.raw);
+      if (mayAnswerAtOnce) void discardBody(request.raw);
+      else await bodyDiscarded(request.raw);
       throw error;
     }
   }
