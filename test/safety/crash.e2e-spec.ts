@@ -9,7 +9,7 @@ import { budgetMs, report, testTimeoutMs } from '../torture/mode.js';
 import { Random, SEED } from '../torture/random.js';
 import { Wire } from '../torture/wire.js';
 
-const CRASHES_MS = budgetMs(25_000, 0.15);
+const CRASHES_MS = budgetMs(25_000, 0.12);
 const SWEEP = join(process.cwd(), 'test/torture/crash/sweep-process.mjs');
 
 let server: TestServer;

@@ -5,7 +5,7 @@ import { budgetMs, isLongMode, report } from '../torture/mode.js';
 import { SEED } from '../torture/random.js';
 
 /** One cut, and one guest that looks. */
-const CUTS_MS = budgetMs(1, 0.2);
+const CUTS_MS = budgetMs(1, 0.1);
 /** Ends with the first violation. */
 const WITHOUT_SYNC_MS = 300_000;
 const WITHOUT_SYNC = join(process.cwd(), 'test/torture/power/without-sync.mjs');

@@ -4,20 +4,10 @@
  *
  * Arguments: a JSON text of { volumes: { [name]: path }, nodeId, jobs }.
  */
-import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { BackendModule } from '../../dist/backend/backend.module.js';
-import { configureLogging } from '../../dist/observability/logger.js';
-import { QuotaScopeId } from '../../dist/volume/ids/quota-scope-id.js';
-import { RelPath } from '../../dist/volume/ids/relpath.js';
-import { VFolderId } from '../../dist/volume/ids/vfolder-id.js';
-import { JobPublisher } from '../../dist/volume/jobs/job-publisher.js';
-import { VolumeModule } from '../../dist/volume/volume.module.js';
-import { VolumeService } from '../../dist/volume/volume.service.js';
-import { LocalWorkerBus, WORKER_DIED } from '../../dist/volume/worker-bus.js';
+import { join } from 'node:path';
+import { openDomain } from './domain.mjs';
 
 const options = JSON.parse(process.argv[2]);
-configureLogging({ level: options.logLevel ?? 'fatal' });
 
 const tell = (message) => new Promise((resolve) => process.send(message, () => resolve()));
 
@@ -31,51 +21,28 @@ const EVENTS = [
   'jobFailed',
   'jobCancelled',
 ];
-class ParentPublisher extends JobPublisher {}
-for (const event of EVENTS) {
-  ParentPublisher.prototype[event] = (job, message) => tell({ event, job, message });
+/** Hands every event on to the parent. */
+function parentPublisher(JobPublisher) {
+  class ParentPublisher extends JobPublisher {}
+  for (const event of EVENTS) {
+    ParentPublisher.prototype[event] = (job, message) => tell({ event, job, message });
+  }
+  return new ParentPublisher();
 }
 
-const settings = {
-  volumes: Object.entries(options.volumes).map(([name, path]) => ({
-    name,
-    backend: 'vfs',
-    path,
-    fsprefix: '.',
-    options: {},
-  })),
-  scandirLimit: 1000,
-  maxUploadSizeBytes: 2 ** 30,
-  tokenKeys: ['0123456789abcdef0123456789abcdef'],
-  tokenLifetimeMs: 3_600_000,
-  autoCreateQuotaScope: true,
-  unmanagedRoots: [],
-  operationDeadlineMs: 30_000,
-  usageDeadlineMs: 30_000,
-  bulkheadShare: 16,
-  uploads: { lockWaitMs: 1000, abandonedAfterMs: 86_400_000, finishedMarkerMs: 86_400_000 },
-  jobs: {
-    retentionMs: 86_400_000,
-    concurrency: 2,
-    heartbeatMs: 500,
-    expiredAfterMs: 3_000,
-    ...options.jobs,
-  },
-  nodeId: options.nodeId ?? 'test-host',
-};
-
-const bus = new LocalWorkerBus();
-const app = await NestFactory.createApplicationContext(
-  VolumeModule.forRoot({
-    settings,
-    bus,
-    backends: BackendModule.forRoot(),
-    publisher: new ParentPublisher(),
-  }),
-  { logger: false },
-);
-const volumes = app.get(VolumeService);
-await volumes.registry.open();
+const {
+  bus,
+  product,
+  service: volumes,
+} = await openDomain({
+  ...options,
+  dist: join(import.meta.dirname, '../../dist'),
+  publisher: parentPublisher,
+});
+const { QuotaScopeId } = await product('volume/ids/quota-scope-id.js');
+const { RelPath } = await product('volume/ids/relpath.js');
+const { VFolderId } = await product('volume/ids/vfolder-id.js');
+const { WORKER_DIED } = await product('volume/worker-bus.js');
 volumes.jobs.start();
 
 const ref = ({ volume, vfid }) => ({ volume, id: VFolderId.parse(vfid) });

@@ -1,13 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hex, newScope, newVFolderId, vfolderPath } from '../../support/ids.js';
+import { newScope, newVFolderId, vfolderPath } from '../../support/ids.js';
 import type { TestServer } from '../../support/server.js';
 import { Random, SEED } from '../random.js';
 import { jsonOf, Wire, type Outcome } from '../wire.js';
 import { Attackers } from './attackers.js';
 import { CANARY, Canaries } from './canaries.js';
+import { linkTargets } from './link-targets.js';
 import { HostileRequests, type Attempt, type Target } from './requests.js';
 
 const LANES = 16;
@@ -25,6 +25,7 @@ export interface AssaultFigures {
 }
 
 export interface AssaultOptions {
+  /** It goes on longer until each operation has succeeded once. */
   readonly durationMs: number;
   /** End at the first violation. */
   readonly untilViolation?: boolean;
@@ -59,7 +60,8 @@ export class Assault {
     const neighbour = new Canaries(
       join(server.volumePath(VOLUME), vfolderPath(newVFolderId('scoped'))),
     );
-    const attackers = Attackers.start(2, SEED, linkTargets(server, outside, neighbour));
+    const targets = linkTargets(server.volumePath(VOLUME), outside, neighbour);
+    const attackers = Attackers.start(2, SEED, targets);
     const assault = new Assault(server, [outside, neighbour], attackers, options);
     try {
       await assault.go();
@@ -78,7 +80,9 @@ export class Assault {
     for (const folder of folders) await this.attackers.takeOn(this.pathOf(folder));
     const watching = this.watch();
     const deadline = Date.now() + this.options.durationMs;
-    const goesOn = (): boolean => Date.now() < deadline && !this.#over;
+    // An operation that never succeeds is not being tested.
+    const goesOn = (): boolean =>
+      !this.#over && (Date.now() < deadline || this.neverWorked().length > 0);
     const lanes = Array.from({ length: LANES }, () => this.lane(folders, goesOn));
     await Promise.all([
       ...lanes,
@@ -107,7 +111,7 @@ export class Assault {
     while (goesOn()) {
       const clone = { volume: VOLUME, vfid: newVFolderId('scoped', this.#scope) };
       const outcome = await this.clone(source, clone);
-      await this.jobEnd(outcome);
+      await this.jobEnd(outcome, goesOn);
       for (const path of filesBelow(this.pathOf(clone))) {
         if (path.includes(CANARY) || readFileSync(path).includes(CANARY)) {
           this.violated(`a clone holds ${path} from outside`);
@@ -153,14 +157,21 @@ export class Assault {
     return outcome;
   }
 
-  private async jobEnd(outcome: Outcome): Promise<void> {
+  /** Operations without any success yet. */
+  private neverWorked(): string[] {
+    return Object.keys(this.#requests.operations).filter(
+      (name) => !Object.keys(this.figures.answers[name] ?? {}).some((status) => status[0] === '2'),
+    );
+  }
+
+  private async jobEnd(outcome: Outcome, goesOn: () => boolean): Promise<void> {
     const id = jsonOf(outcome)['bgtask_id'];
     if (typeof id !== 'string') return;
     const running = async (): Promise<boolean> => {
       const { state } = jsonOf(await this.#wire.manager('GET', `/jobs/${id}`));
       return ['pending', 'running'].includes(String(state));
     };
-    while (!this.#over && (await running())) await sleep(20);
+    while (goesOn() && (await running())) await sleep(20);
   }
 
   private judge(name: string, { paths, outcomes }: Attempt): void {
@@ -201,38 +212,6 @@ export class Assault {
   private pathOf({ vfid }: Target): string {
     return join(this.server.volumePath(VOLUME), vfolderPath(vfid));
   }
-}
-
-/** Absolute, relative, through /proc, and to nowhere. */
-function linkTargets(server: TestServer, outside: Canaries, neighbour: Canaries): string[] {
-  // All scoped folders are equally deep.
-  const folder = join(server.volumePath(VOLUME), vfolderPath(newVFolderId('scoped')));
-  const descriptors = Array.from({ length: 40 }, (_, fd) => `/proc/self/fd/${fd + 3}`);
-  const ways = [
-    outside.directory,
-    neighbour.directory,
-    relative(folder, outside.directory),
-    relative(join(folder, 'd0'), outside.directory),
-    relative(folder, neighbour.directory),
-    `../../../../../${hex(randomUUID())}`,
-    `/proc/self/root${outside.directory}`,
-    `/proc/self/cwd/outside`,
-    '/',
-    '/proc/self/root',
-    '.~d0',
-    '.~d1',
-    'b',
-    '..',
-    '../..',
-  ];
-  // Ways that lead to canaries are worth more than the others together.
-  return [
-    ...ways,
-    outside.directory,
-    outside.directory,
-    neighbour.directory,
-    ...descriptors.slice(0, 8),
-  ];
 }
 
 function filesBelow(directory: string): string[] {

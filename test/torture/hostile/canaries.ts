@@ -48,6 +48,11 @@ export class Canaries {
 
   readonly #directories: string[] = [];
 
+  /** Their inode numbers, links aside. */
+  get inodes(): number[] {
+    return [...this.#before.keys()].map((path) => lstatSync(path).ino);
+  }
+
   /** What has happened to them: read, listed, changed or deleted. Looks without touching, so it may be called often. */
   disturbed(): string[] {
     return [...this.#before].flatMap(([path, before]) => {

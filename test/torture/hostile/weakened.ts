@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -15,17 +15,25 @@ async function checkThenUse(fd, path, flags, mode) {
 }
 `;
 
+export interface WeakenedBuild {
+  readonly dist: string;
+  readonly main: string;
+}
+
 /**
- * A copy of the built product in `directory` that checks paths before it uses them, as programs without openat2(2) do:
- * the path of its main.js. Throws when the product has changed so that this cannot be done to it any more.
+ * A copy of the built product in `directory` that checks paths before it uses them, as programs without openat2(2) do;
+ * the one that is there already, if any. Throws when the product has changed so that this cannot be done to it any more.
  */
-export function weakenedBuild(directory: string): string {
+export function weakenedBuild(directory: string): WeakenedBuild {
+  const dist = join(directory, 'dist');
+  const build = { dist, main: join(dist, 'main.js') };
+  if (existsSync(directory)) return build;
   mkdirSync(directory, { recursive: true });
-  cpSync('dist', join(directory, 'dist'), { recursive: true });
+  cpSync('dist', dist, { recursive: true });
   for (const name of ['node_modules', 'package.json']) {
     symlinkSync(join(process.cwd(), name), join(directory, name));
   }
-  const file = join(directory, 'dist', 'native', 'beneath.js');
+  const file = join(dist, 'native', 'beneath.js');
   const original = readFileSync(file, 'utf8');
   let uses = 0;
   const weakened = original.replaceAll(
@@ -37,5 +45,5 @@ export function weakenedBuild(directory: string): string {
   );
   if (uses === 0) throw new Error(`no confined call was found in ${file}`);
   writeFileSync(file, weakened + CHECK_THEN_USE);
-  return join(directory, 'dist', 'main.js');
+  return build;
 }
