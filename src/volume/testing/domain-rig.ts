@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { BackendCatalog } from '../../backend/contract/backend-catalog.js';
@@ -139,4 +139,26 @@ export function catalogOf(backend: Backend): BackendCatalog {
       throw new Error('not needed');
     },
   };
+}
+
+/** A vfolder as the host sees it: where its entries are, and what they hold. */
+export class HostFolder {
+  constructor(
+    private readonly rig: DomainRig,
+    private readonly ref: VFolderRef,
+  ) {}
+
+  readonly path = (...names: string[]): string => this.rig.hostPath(this.ref, ...names);
+
+  /** Makes a file, with the directories on the way; it says its own name unless told otherwise. */
+  readonly write = (name: string, text = name): void => {
+    mkdirSync(path.dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), text);
+  };
+
+  readonly read = (name: string): string => readFileSync(this.path(name), 'utf8');
+
+  /** Links count, wherever they lead. */
+  readonly exists = (name: string): boolean =>
+    lstatSync(this.path(name), { throwIfNoEntry: false }) !== undefined;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { QuotaModel } from '../../../backend/contract/quota-model.js';
 import { Beneath } from '../../../native/beneath.js';
+import { injectFaults } from '../../../native/ffi.js';
 import type { DomainSettings } from '../../domain-settings.js';
 import { vfolderPath } from '../../ids/layout.js';
 import { RelPath } from '../../ids/relpath.js';
@@ -33,6 +34,32 @@ export const SETTINGS = {
     sweepIntervalMs: 3_600_000,
   },
 } as unknown as DomainSettings;
+
+/** What uploads of the specs consist of, and its length in bytes. */
+export const HELLO = Buffer.from('hello');
+export const WORLD = Buffer.from(', world');
+export const BOTH = HELLO.length + WORLD.length;
+
+/** Fails the nth call of a system call from now on, once. */
+export function failOnce(syscall: string, errno: number, nth = 1): void {
+  let seen = 0;
+  injectFaults((name) => (name === syscall && ++seen === nth ? errno : undefined));
+}
+
+/** What a promise fails with; taken at once, so that the failure may come at any time. */
+export const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+export async function receiveAndClose(upload: OpenUpload, body: Readable): Promise<number> {
+  try {
+    return await upload.receive(body);
+  } finally {
+    await upload.close();
+  }
+}
 
 /** A volume in a temporary directory with one vfolder, and the uploads of one or more workers on it. */
 export class UploadRig {
@@ -110,6 +137,11 @@ export class UploadRig {
     } finally {
       await upload.close();
     }
+  }
+
+  /** Where the staging file of an upload is. */
+  staging(session: string): string {
+    return join(this.path, '.upload', session);
   }
 
   read(path: string): Buffer {
