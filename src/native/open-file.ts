@@ -1,6 +1,7 @@
 import { readAtOnce } from './at-once.js';
 import { calls, sync } from './calls.js';
 import { LOCK_EX, LOCK_UN } from './constants.js';
+import { isResident } from './residency.js';
 import type { Stat } from './stat.js';
 
 const COPY_CHUNK_BYTES = 4 * 1024 * 1024;
@@ -43,6 +44,11 @@ export class OpenFile {
   /** What of `buffer` can be filled from memory; undefined where only a read on the pool can tell. Does not wait. */
   readCached(buffer: Uint8Array, position: number): number | undefined {
     return this.traits.atOnce ? readAtOnce(this.fd, buffer, position) : undefined;
+  }
+
+  /** Whether reading `length` bytes from `position` on would wait for nothing; false where that cannot be told. */
+  isResident(position: number, length: number): boolean {
+    return this.traits.atOnce && isResident(this.fd, position, length);
   }
 
   /** Writes all of `buffers` at `position` (bytes), however many calls that takes. */

@@ -5,14 +5,18 @@ import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { sync } from '../../native/calls.js';
 import { injectFaults } from '../../native/ffi.js';
 import type { BodyPart } from './multipart-ranges.js';
 import type { TransferResult } from './response-body.js';
-import { sendRanges, type SendOptions } from './send-file.js';
+import { sendRanges, type FileSource, type SendOptions } from './send-file.js';
 
 const SIZE = 3 * 1024 * 1024 + 12_345;
+/** The most that is sent on the event loop's thread before others have their turn. */
+const MAX_AT_ONCE_BYTES = 2 * 1024 * 1024;
 
 describe('sendRanges', () => {
+  const original = sync.sendfile;
   let directory: string;
   let content: Buffer;
   let file: fs.promises.FileHandle;
@@ -20,6 +24,8 @@ describe('sendRanges', () => {
   let port: number;
   let parts: BodyPart[];
   let options: SendOptions;
+  /** What is said to be in memory; undefined where nobody can tell. */
+  let isResident: FileSource['isResident'];
   let results: TransferResult[];
   let onResult: (() => void) | undefined;
 
@@ -30,6 +36,7 @@ describe('sendRanges', () => {
     file = await fs.promises.open(path.join(directory, 'file'));
     parts = [{ start: 0, length: SIZE }];
     options = {};
+    isResident = undefined;
     results = [];
     server = http.createServer((request, response) => void answer(request, response));
     const answer = async (
@@ -40,7 +47,8 @@ describe('sendRanges', () => {
         'content-length': parts.reduce((total, part) => total + part.length, 0),
         'x-path': request.url,
       });
-      results.push(await sendRanges(response, file, parts, options));
+      const source = { fd: file.fd, ...(isResident && { isResident }) };
+      results.push(await sendRanges(response, source, parts, options));
       onResult?.();
     };
     // As the listeners of the product are set up: a client may close its half after the request.
@@ -77,11 +85,18 @@ describe('sendRanges', () => {
 
   const bodyOf = (answer: Buffer): Buffer => answer.subarray(answer.indexOf('\r\n\r\n') + 4);
 
+  const always = (): boolean => true;
+  const now = { asked: 0 };
+  const sometimes = (): boolean => now.asked++ % 2 === 0;
+
   it.each([
-    ['directly', false],
-    ['through Node', true],
-  ])('sends the same bytes %s', async (_, stream) => {
+    ['directly', false, undefined],
+    ['directly, at once', false, always],
+    ['directly, at once where it can', false, sometimes],
+    ['through Node', true, always],
+  ])('sends the same bytes %s', async (_, stream, resident) => {
     let counted = 0;
+    isResident = resident;
     options = { stream, onBytes: (count) => (counted += count) };
     parts = [
       Buffer.from('head'),
@@ -100,6 +115,49 @@ describe('sendRanges', () => {
     expect((await get()).equals(expected)).toBe(true);
     expect(results).toEqual([{ end: 'complete', sentBytes: expected.length }]);
     expect(counted).toBe(expected.length);
+  });
+
+  it('asks for as much as it then sends at once, and sends so much in a turn of the event loop', async () => {
+    const asked: number[] = [];
+    isResident = (_, length) => asked.push(length) > 0;
+    parts = Array.from({ length: 4 }, () => ({ start: 0, length: SIZE }));
+    let turn = 0;
+    let counting = true;
+    const count = (): void => {
+      turn++;
+      if (counting) setImmediate(count);
+    };
+    count();
+    const sent: { turn: number; length: number }[] = [];
+    const sending = jest.spyOn(sync, 'sendfile').mockImplementation((...args) => {
+      sent.push({ turn, length: args[3] });
+      return original(...args);
+    });
+    const expected = Buffer.concat(parts.map(() => content));
+    try {
+      const answers = await Promise.all([get(), get(), get(), get()]);
+      expect(answers.every((answer) => answer.equals(expected))).toBe(true);
+    } finally {
+      counting = false;
+      sending.mockRestore();
+    }
+    expect(sent.map(({ length }) => length)).toEqual(asked);
+    expect(Math.max(...asked)).toBeLessThanOrEqual(MAX_AT_ONCE_BYTES);
+    expect(new Set(sent.map((call) => call.turn)).size).toBe(sent.length);
+  });
+
+  it('sends what was announced of a file that grows', async () => {
+    isResident = always;
+    fs.appendFileSync(path.join(directory, 'file'), randomBytes(1_000_000));
+    expect((await get()).equals(content)).toBe(true);
+  });
+
+  it('sends a file to its end that is removed meanwhile', async () => {
+    isResident = (position) => {
+      if (position > 1_000_000) fs.rmSync(path.join(directory, 'file'), { force: true });
+      return true;
+    };
+    expect((await get()).equals(content)).toBe(true);
   });
 
   it('sends nothing but the head for an empty body', async () => {
@@ -129,13 +187,15 @@ describe('sendRanges', () => {
   });
 
   it.each([
-    ['directly', false, 2 * 1024 * 1024],
-    ['through Node', true, 2 * 1024 * 1024],
-    ['in one piece', false, 10],
+    ['directly', false, 2 * 1024 * 1024, undefined],
+    ['at once', false, 2 * 1024 * 1024, always],
+    ['through Node', true, 2 * 1024 * 1024, undefined],
+    ['in one piece', false, 10, undefined],
   ])(
     'cuts the connection when the file turns out shorter, sending %s',
-    async (_, stream, length) => {
+    async (_, stream, length, resident) => {
       options = { stream };
+      isResident = resident;
       parts = [{ start: SIZE - length + 1, length }];
       const done = nextResult();
       await expect(get()).rejects.toThrow(/terminated|fetch failed/);
@@ -144,7 +204,12 @@ describe('sendRanges', () => {
     },
   );
 
-  it.each(['sendfile', 'read'])('cuts the connection when %s fails', async (syscall) => {
+  it.each([
+    ['sendfile', undefined],
+    ['sendfile', always],
+    ['read', undefined],
+  ])('cuts the connection when %s fails', async (syscall, resident) => {
+    isResident = resident;
     injectFaults((name) => (name === syscall ? 5 : undefined));
     const done = nextResult();
     try {
@@ -156,7 +221,11 @@ describe('sendRanges', () => {
     expect(results).toMatchObject([{ end: 'failed', error: { code: 'EIO' } }]);
   });
 
-  it('goes on after a full socket', async () => {
+  it.each([
+    ['directly', undefined],
+    ['at once', always],
+  ])('goes on after a full socket, sending %s', async (_, resident) => {
+    isResident = resident;
     let calls = 0;
     injectFaults((name) => (name === 'sendfile' && calls++ % 2 === 0 ? 11 : undefined));
     try {
@@ -167,10 +236,12 @@ describe('sendRanges', () => {
   });
 
   it.each([
-    ['directly', false],
-    ['through Node', true],
-  ])('notices a client that leaves, sending %s', async (_, stream) => {
+    ['directly', false, undefined],
+    ['at once', false, always],
+    ['through Node', true, undefined],
+  ])('notices a client that leaves, sending %s', async (_, stream, resident) => {
     options = { stream };
+    isResident = resident;
     parts = Array.from({ length: 20 }, () => ({ start: 0, length: SIZE }));
     const done = nextResult();
     const socket = net.connect(port, '127.0.0.1');
