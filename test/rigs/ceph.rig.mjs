@@ -13,6 +13,8 @@ export const packages = [
   'ceph-osd',
   'attr',
   'iproute2',
+  'nginx',
+  'redis-server',
 ];
 
 const INSIDE = fileURLToPath(new URL('./ceph/run-inside.mjs', import.meta.url));

@@ -25,14 +25,8 @@ afterAll(async () => {
   await server?.stop();
 });
 
-const isGone = (pid: number): boolean => !existsSync(`/proc/${pid}`);
-
 async function killServer(): Promise<void> {
-  const everybody = [server.pid, ...childrenOf(server.pid).map(({ pid }) => pid)];
-  server.signal('SIGKILL');
-  await server.ended();
-  // The workers die with the primary, and their ports are free then.
-  while (!everybody.every(isGone)) await sleep(20);
+  await server.crash();
   await server.launch();
   kills.servers++;
 }
@@ -59,7 +53,7 @@ async function killAgainAndAgain(): Promise<void> {
 it(
   'loses nothing that was acknowledged, and leaves nothing half-done, however often it is killed',
   async () => {
-    const load = new CrashLoad(server, wire);
+    const load = new CrashLoad({ name: 'local', path: server.volumePath() }, wire);
     let goesOn = true;
     const killing = killAgainAndAgain().finally(() => (goesOn = false));
     await load.run(() => goesOn);

@@ -13,7 +13,13 @@ export interface StubbornAnswer {
   readonly json: Record<string, unknown>;
 }
 
-/** Two proxies over one directory and one Valkey, as two hosts would be, behind an nginx that knows no stickiness. */
+/** What both serve as the volume `local`, each by a mount of its own. */
+export interface SharedVolume {
+  readonly backend: string;
+  readonly mounts: { readonly one: string; readonly two: string };
+}
+
+/** Two proxies over one volume and one Valkey, as two hosts would be, behind an nginx that knows no stickiness. */
 export class ProxyPair {
   private constructor(
     readonly one: TestServer,
@@ -24,13 +30,26 @@ export class ProxyPair {
     readonly manager: ManagerClient,
   ) {}
 
-  static async start(valkey: ValkeyServer, config: object): Promise<ProxyPair> {
+  /** `volume` is a directory of the first proxy's unless given; `config` may have more to say of Valkey. */
+  static async start(
+    valkey: ValkeyServer,
+    config: { readonly valkey?: object; readonly [table: string]: unknown },
+    volume?: SharedVolume,
+  ): Promise<ProxyPair> {
     const one = await TestServer.prepare();
     const two = await TestServer.prepare();
-    const base = { ...config, volume: { local: { path: one.volumePath() } } };
-    for (const [node, server] of Object.entries({ one, two })) {
-      const own = { 'storage-proxy': { 'node-id': node }, valkey: { addr: valkey.address } };
-      server.configure({ ...base, ...own });
+    const own = one.volumePath();
+    const { backend, mounts } = volume ?? { backend: 'vfs', mounts: { one: own, two: own } };
+    for (const [node, server] of [
+      ['one', one],
+      ['two', two],
+    ] as const) {
+      server.configure({
+        ...config,
+        'storage-proxy': { 'node-id': node },
+        volume: { local: { backend, path: mounts[node] } },
+        valkey: { addr: valkey.address, ...config.valkey },
+      });
     }
     await Promise.all([one.launch(), two.launch()]);
     const [clients = 0, managers = 0] = await freePorts(2);
@@ -51,6 +70,13 @@ export class ProxyPair {
     );
     const manager = new ManagerClient(`http://127.0.0.1:${managers}`, one.secret);
     return new ProxyPair(one, two, nginx, `http://127.0.0.1:${clients}`, manager);
+  }
+
+  get managerUrl(): string {
+    return this.manager.origin;
+  }
+  get secret(): string {
+    return this.one.secret;
   }
 
   async stop(): Promise<void> {

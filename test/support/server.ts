@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'smol-toml';
 import { freePorts } from './free-port.js';
 import { send, type Answer } from './http.js';
-import { childrenOf } from './processes.js';
+import { childrenOf, isRunning } from './processes.js';
 
 const MAIN = join(process.cwd(), 'dist', 'main.js');
 const START_DEADLINE_MS = 120_000;
@@ -212,6 +212,14 @@ export class TestServer {
 
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
+  }
+
+  /** SIGKILL, without a word to anybody; its workers die with it. Resolves when none is left, and so its ports are free. */
+  async crash(): Promise<void> {
+    const everybody = [this.pid, ...childrenOf(this.pid).map(({ pid }) => pid)];
+    this.signal('SIGKILL');
+    await this.ended();
+    while (everybody.some(isRunning)) await sleep(20);
   }
 
   /** Stops all of its processes where they are, as a host that hangs; locks and connections stay. `SIGCONT`: on they go. */

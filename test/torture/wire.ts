@@ -1,6 +1,5 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { AUTH_HEADER } from '../support/manager-client.js';
-import type { TestServer } from '../support/server.js';
 
 /** What came back, as far as it came: connections break here on purpose. */
 export interface Outcome {
@@ -32,7 +31,11 @@ export class Wire {
   readonly #agent: Agent;
 
   constructor(
-    private readonly server: Pick<TestServer, 'managerUrl' | 'clientUrl' | 'secret'>,
+    private readonly server: {
+      readonly managerUrl: string;
+      readonly clientUrl: string;
+      readonly secret: string;
+    },
     private readonly options: WireOptions = {},
   ) {
     this.#agent = new Agent({ keepAlive: true, maxSockets: options.sockets ?? 64 });

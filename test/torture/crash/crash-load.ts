@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newScope, newVFolderId, scopePath, vfolderPath } from '../../support/ids.js';
-import type { TestServer } from '../../support/server.js';
 import { Random } from '../random.js';
-import { jsonOf, type Outcome, type Wire } from '../wire.js';
+import { jsonOf, type Wire } from '../wire.js';
 import { damaged, sha256, type KnownFile } from './ledger.js';
+import { isPassing, untilAnswered } from './until-answered.js';
 
 const UPLOADERS = 6;
 const LARGEST = 1_500_000;
@@ -17,18 +17,33 @@ const PATIENCE_MS = 120_000;
 
 type Folder = { readonly volume: string; readonly vfid: string };
 
+/** The volume that is served, by its name and where this process has it. */
+export interface ServedVolume {
+  readonly name: string;
+  readonly path: string;
+}
+
+/** An event that a manager may rely on, and how often it may come: as often as requests asked for what it tells. */
+export interface PromisedEvent {
+  readonly name: string;
+  readonly vfid: string;
+  readonly most: number;
+}
+
 /** Uploads, moves, clones and deletions that never stop asking, whatever happens to the server. */
 export class CrashLoad {
   readonly violations: string[] = [];
   readonly figures = { uploads: 0, resumed: 0, moves: 0, clones: 0, deletions: 0 };
   readonly folders: Folder[] = [];
+  readonly promised: PromisedEvent[] = [];
   readonly #scope = newScope();
   readonly #random = new Random('crash load');
   readonly #uploaded: KnownFile[] = [];
+  readonly #jobs: string[] = [];
   #names = 0;
 
   constructor(
-    private readonly server: TestServer,
+    private readonly volume: ServedVolume,
     private readonly wire: Wire,
   ) {}
 
@@ -45,11 +60,12 @@ export class CrashLoad {
       repeat(() => this.deleteTree()),
     ]);
     for (const file of this.#uploaded) this.violated(...damaged(file));
+    for (const job of this.#jobs) await this.done(job);
     await this.swept();
   }
 
   pathOf({ vfid }: Folder, ...names: string[]): string {
-    return join(this.server.volumePath(), vfolderPath(vfid), ...names);
+    return join(this.volume.path, vfolderPath(vfid), ...names);
   }
 
   /** The whole life of one upload: the answer to every question must be one that all answers before allow. */
@@ -83,24 +99,37 @@ export class CrashLoad {
         { headers: { 'upload-offset': offset }, body: content.subarray(offset, end) },
       );
       if (patch.status === 204) acknowledged = Number(patch.headers['upload-offset']);
+      // It has just been told this offset, and nobody else writes.
+      if (patch.status === 409) this.violated(`${relpath}: a false conflict at ${offset}`);
     }
+    await this.isListed(folder, relpath);
     const file = { path, sha256: sha256(content) };
     this.violated(...damaged(file));
     this.#uploaded.push(file);
     this.figures.uploads++;
   }
 
+  /** By whoever answers: what is whole is seen by all. */
+  private async isListed(folder: Folder, relpath: string): Promise<void> {
+    const directory = { ...folder, relpath: dirname(relpath) };
+    const answer = await untilAnswered(200, () =>
+      this.wire.manager('POST', '/folder/file/list', directory),
+    );
+    const items = jsonOf(answer)['items'] as { name: string }[];
+    if (!items.some(({ name }) => name === basename(relpath))) {
+      this.violated(`${relpath} is whole and not listed`);
+    }
+  }
+
   private async token(folder: Folder, relpath: string, size: number): Promise<string> {
-    const issued = await this.untilAnswered(200, () =>
+    const issued = await untilAnswered(200, () =>
       this.wire.manager('POST', '/folder/file/upload', { ...folder, relpath, size }),
     );
     return String(jsonOf(issued)['token']);
   }
 
   private async offset(token: string): Promise<number> {
-    const head = await this.untilAnswered(200, () =>
-      this.wire.client('HEAD', '/upload', { token }),
-    );
+    const head = await untilAnswered(200, () => this.wire.client('HEAD', '/upload', { token }));
     return Number(head.headers['upload-offset']);
   }
 
@@ -121,8 +150,8 @@ export class CrashLoad {
       const [from, to] = this.exists(folder, names[0]!) ? names : names.toReversed();
       const move = { ...folder, src_relpath: from, dst_relpath: to };
       const { status } = await this.wire.manager('POST', '/folder/file/move', move);
-      if (status === 0) await this.untilServed();
-      const found = names.filter((name) => this.exists(folder, name));
+      if (isPassing(status)) await this.untilServed();
+      const found = await this.placesOf(folder, names);
       if (found.length !== 1 || (status === 204 && found[0] !== to)) {
         this.violated(`moved from ${from} to ${to} (${status}): it is at ${found.join(' and ')}`);
         return;
@@ -134,6 +163,15 @@ export class CrashLoad {
     }
   }
 
+  /** Looked for twice: what a dead server had asked of the kernel may be done in between. */
+  private async placesOf(folder: Folder, names: readonly string[]): Promise<string[]> {
+    const look = (): string[] => names.filter((name) => this.exists(folder, name));
+    const found = look();
+    if (found.length === 1) return found;
+    await sleep(ATTEMPT_PAUSE_MS);
+    return look();
+  }
+
   private async cloneTree(): Promise<void> {
     const source = await this.tree();
     const clone = this.unused();
@@ -143,7 +181,11 @@ export class CrashLoad {
       dst_volume: clone.volume,
       dst_vfid: clone.vfid,
     });
-    if (outcome.status === 200) await this.appears(clone);
+    if (outcome.status === 200) {
+      await this.appears(clone);
+      await this.done(String(jsonOf(outcome)['bgtask_id']));
+      this.promised.push({ name: 'vfolder_clone_success', vfid: clone.vfid, most: 1 });
+    }
     this.figures.clones++;
     await this.gone(source);
   }
@@ -168,7 +210,9 @@ export class CrashLoad {
 
   /** Whole until it is gone, and gone for ever once that was acknowledged. */
   private async gone(folder: Folder): Promise<void> {
-    await this.untilAnswered(202, async () => {
+    let most = 0;
+    const answer = await untilAnswered(202, async () => {
+      most++;
       const found = count(this.pathOf(folder));
       if (found !== 0 && found !== TREE_FILES && count(this.pathOf(folder)) !== 0) {
         this.violated(`a folder that is being deleted has ${found} files`);
@@ -176,13 +220,28 @@ export class CrashLoad {
       return this.wire.manager('POST', '/folder/delete', folder);
     });
     if (existsSync(this.pathOf(folder))) this.violated('a deleted folder is there');
+    this.#jobs.push(String(jsonOf(answer)['bgtask_id']));
+    this.promised.push({ name: 'vfolder_deletion_success', vfid: folder.vfid, most });
+  }
+
+  /** Whoever is asked knows the job, and it succeeds. */
+  private async done(job: string): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const answer = await untilAnswered(200, () => this.wire.manager('GET', `/jobs/${job}`));
+      const state = String(jsonOf(answer)['state']);
+      if (state === 'done') return;
+      const isUnderWay = state === 'pending' || state === 'running';
+      if (!isUnderWay || Date.now() > deadline) return this.violated(`job ${job} is ${state}`);
+      await sleep(ATTEMPT_PAUSE_MS);
+    }
   }
 
   /** Nothing is left of jobs when they have had their time. */
   private async swept(): Promise<void> {
     const left = (): string[] =>
       ['.trash', '.staging'].flatMap((name) => {
-        const path = join(this.server.volumePath(), scopePath(this.#scope), name);
+        const path = join(this.volume.path, scopePath(this.#scope), name);
         return existsSync(path) ? readdirSync(path).map((entry) => `${name}/${entry}`) : [];
       });
     const deadline = Date.now() + PATIENCE_MS;
@@ -191,12 +250,12 @@ export class CrashLoad {
   }
 
   private unused(): Folder {
-    return { volume: 'local', vfid: newVFolderId('scoped', this.#scope) };
+    return { volume: this.volume.name, vfid: newVFolderId('scoped', this.#scope) };
   }
 
   private async folder(): Promise<Folder> {
     const folder = this.unused();
-    await this.untilAnswered(204, () => this.wire.manager('POST', '/folder/create', folder));
+    await untilAnswered(204, () => this.wire.manager('POST', '/folder/create', folder));
     this.folders.push(folder);
     return folder;
   }
@@ -215,22 +274,8 @@ export class CrashLoad {
     return existsSync(this.pathOf(folder, name));
   }
 
-  private untilServed(): Promise<Outcome> {
-    return this.untilAnswered(200, () => this.wire.manager('GET', '/volumes'));
-  }
-
-  /** Asks again while the server is away; another answer than the one expected is a violation, or a passing state. */
-  private async untilAnswered(status: number, ask: () => Promise<Outcome>): Promise<Outcome> {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
-      const outcome = await ask();
-      if (outcome.status === status) return outcome;
-      const passing = outcome.status === 0 || outcome.status === 503;
-      if (!passing || Date.now() > deadline) {
-        throw new Error(`${outcome.status} instead of ${status}: ${outcome.bytes.toString()}`);
-      }
-      await sleep(ATTEMPT_PAUSE_MS);
-    }
+  private async untilServed(): Promise<void> {
+    await untilAnswered(200, () => this.wire.manager('GET', '/volumes'));
   }
 
   private violated(...what: string[]): void {
