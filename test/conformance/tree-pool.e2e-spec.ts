@@ -22,6 +22,7 @@ describe('TreePool', () => {
     const { TreePool } = await built<typeof poolModule>('backend/posix/tree-pool.js');
     make = (options) =>
       (pool = new TreePool({
+        name: 'local',
         workerUrl: WORKER_URL,
         volume: { path: top, reservedNames: [] },
         ...options,
@@ -99,9 +100,10 @@ describe('TreePool', () => {
     make();
     const running = pool.run(usage).catch((error: unknown) => error);
     await pool.close(5000);
-    expect(await running).toMatchObject({ code: 'UNAVAILABLE' });
+    const closing = { code: 'UNAVAILABLE', message: 'volume "local" is being closed' };
+    expect(await running).toMatchObject(closing);
     expect(pool.threadCount).toBe(0);
-    await expect(pool.run(usage)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(pool.run(usage)).rejects.toMatchObject(closing);
   });
 
   it('is closed although a thread hangs in a system call', async () => {

@@ -33,12 +33,16 @@ export class CephFsBackend implements Backend<CephFsOptions> {
 
   async open({ name, path, options }: VolumeSettings<CephFsOptions>): Promise<VolumeStrategies> {
     const mount = await this.#mounts.check(name, path);
-    return posixStrategies(path, mount.hasLayoutMarker ? [] : [missingMarker(name, path)], {
-      quota: new CephQuotaModel(path, options.maxFiles),
-      trees: new CephTrees(posixTrees(path, { reservedNames: RESERVED_NAMES })),
-      telemetry: new CephTelemetry(path, mount, performanceOf(name, options, mount)),
-      reservedNames: RESERVED_NAMES,
-    });
+    return posixStrategies(
+      { name, path },
+      mount.hasLayoutMarker ? [] : [missingMarker(name, path)],
+      {
+        quota: new CephQuotaModel(path, options.maxFiles),
+        trees: new CephTrees(posixTrees({ name, path }, { reservedNames: RESERVED_NAMES })),
+        telemetry: new CephTelemetry(path, mount, performanceOf(name, options, mount)),
+        reservedNames: RESERVED_NAMES,
+      },
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import type { VolumeStrategies } from '../contract/backend.js';
+import type { VolumeSettings, VolumeStrategies } from '../contract/backend.js';
 import { capabilitiesOf } from '../contract/capability.js';
 import type { AbstractVolumeAgent } from '../contract/volume-agent.js';
 import { PosixQuotaModel } from './posix-quota.model.js';
@@ -7,21 +7,24 @@ import { PosixTrees, type RemoveForeign } from './posix-trees.js';
 import { TreePool } from './tree-pool.js';
 import { TREE_WORKER_URL } from './tree-worker-url.js';
 
+/** What the defaults have to know of a volume. */
+type MountedVolume = Pick<VolumeSettings, 'name' | 'path'>;
+
 /** The strategies that a backend does better than POSIX. */
 export type BetterStrategies = Partial<
   Pick<VolumeStrategies, 'quota' | 'trees' | 'telemetry' | 'reservedNames'>
 >;
 
-/** The strategies of a volume mounted at `mountPath`: the POSIX default wherever `better` has nothing. */
+/** The strategies of a mounted volume: the POSIX default wherever `better` has nothing. */
 export function posixStrategies(
-  mountPath: string,
+  volume: MountedVolume,
   warnings: readonly string[] = [],
   better: BetterStrategies = {},
 ): VolumeStrategies {
   const quota = better.quota ?? new PosixQuotaModel();
   const reservedNames = better.reservedNames ?? [];
-  const trees = better.trees ?? posixTrees(mountPath, { reservedNames });
-  const telemetry = better.telemetry ?? new PosixTelemetry(mountPath);
+  const trees = better.trees ?? posixTrees(volume, { reservedNames });
+  const telemetry = better.telemetry ?? new PosixTelemetry(volume.path);
   return {
     quota,
     trees,
@@ -43,11 +46,12 @@ export interface TreesOptions {
 
 /** The default trees, for a backend that does some of them better and holds these for the rest. */
 export function posixTrees(
-  mountPath: string,
+  { name, path }: MountedVolume,
   { reservedNames = [], refusesLinks = false, removeForeign }: TreesOptions = {},
 ): PosixTrees {
-  const volume = { path: mountPath, reservedNames, refusesLinks };
-  return new PosixTrees(new TreePool({ workerUrl: TREE_WORKER_URL, volume }), removeForeign);
+  const volume = { path, reservedNames, refusesLinks };
+  const pool = new TreePool({ name, workerUrl: TREE_WORKER_URL, volume });
+  return new PosixTrees(pool, removeForeign);
 }
 
 /** For {@link TreesOptions.removeForeign}: what this process may not remove is left to the agent, where there is one. */

@@ -1,9 +1,11 @@
-import { StorageError } from '../../errors/storage-error.js';
 import type { TreeTaskOptions } from '../contract/tree-task.js';
 import { SharedTask, type TreeOrder, type TreeVolume } from './tree-protocol.js';
 import { TreeThread, type TaskListener } from './tree-thread.js';
+import { volumeClosing } from './volume-closing.js';
 
 export interface TreePoolOptions {
+  /** Of the volume, as configured. */
+  readonly name: string;
   /** Entry of the worker thread: `tree-worker.js` of the built product. */
   readonly workerUrl: URL;
   readonly volume: TreeVolume;
@@ -54,7 +56,7 @@ export class TreePool {
           task.credit();
         },
         done: (result) => resolve(result as Result),
-        cancelled: () => reject(cancellation(options)),
+        cancelled: () => reject(this.#cancellation(options)),
         failed: reject,
       });
     });
@@ -75,7 +77,7 @@ export class TreePool {
         wake();
       },
       done: () => finish({}),
-      cancelled: () => finish({ error: cancellation(options) }),
+      cancelled: () => finish({ error: this.#cancellation(options) }),
       failed: (error) => finish({ error }),
     });
     try {
@@ -105,14 +107,19 @@ export class TreePool {
     const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadlineMs)));
     await Promise.race([Promise.all(threads.map((thread) => thread.ended)), late]);
     clearTimeout(timer);
-    for (const thread of this.#threads) thread.abandon(closing());
+    for (const thread of this.#threads) thread.abandon(volumeClosing(this.#options.name));
+  }
+
+  /** Without an aborted signal it was the volume's closing that cancelled. */
+  #cancellation({ signal }: TreeTaskOptions): unknown {
+    return signal?.aborted ? signal.reason : volumeClosing(this.#options.name);
   }
 
   /** Throws the signal's reason, or UNAVAILABLE when the volume is closed, and starts nothing then. */
   #start(order: TreeOrder, options: TreeTaskOptions, listener: TaskListener): RunningTask {
     const { signal, onProgress } = options;
     signal?.throwIfAborted();
-    if (this.#isClosed) throw closing();
+    if (this.#isClosed) throw volumeClosing(this.#options.name);
     const thread = this.#pick();
     const shared = new SharedTask();
     const cancel = (): void => thread.cancel(id);
@@ -169,13 +176,4 @@ export class TreePool {
 
 function byLoad(a: TreeThread, b: TreeThread): number {
   return a.load - b.load;
-}
-
-/** Without an aborted signal it was the volume's closing that cancelled. */
-function cancellation({ signal }: TreeTaskOptions): unknown {
-  return signal?.aborted ? signal.reason : closing();
-}
-
-function closing(): StorageError {
-  return new StorageError('UNAVAILABLE', 'The volume is being closed', { subject: 'volume' });
 }

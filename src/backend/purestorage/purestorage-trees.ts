@@ -42,7 +42,7 @@ export async function pureStorageTrees(
   if (fastRemoveTrouble !== null) warnings.push(fastRemoveTrouble);
   const toolkit =
     options.rapidFile === 'off' ? undefined : await findToolkit(options.rapidFilePath);
-  let trees: TreeOperations = posixTrees(path, { reservedNames: RESERVED_NAMES });
+  let trees: TreeOperations = posixTrees({ name: volume, path }, { reservedNames: RESERVED_NAMES });
   if (toolkit) {
     const confinement = await confinementFor({
       toolkit,
@@ -66,6 +66,7 @@ export async function pureStorageTrees(
     }
     trees = new RapidFileTrees(trees, {
       tools,
+      volume,
       runner,
       anchors: new Anchors(path, RESERVED_NAMES),
       troubles,

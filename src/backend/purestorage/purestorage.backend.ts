@@ -55,7 +55,10 @@ export class PureStorageBackend implements Backend<PureStorageOptions> {
         localTroubles: trees.troubles,
       });
       const better = { trees: trees.trees, telemetry, reservedNames: RESERVED_NAMES };
-      return withRelease(posixStrategies(path, [...warnings, ...trees.warnings], better), lease);
+      return withRelease(
+        posixStrategies(settings, [...warnings, ...trees.warnings], better),
+        lease,
+      );
     } catch (error) {
       await lease.release();
       throw error;

@@ -24,8 +24,8 @@ export class VfsBackend implements Backend<VfsOptions> {
 
   async open({ name, path }: VolumeSettings<VfsOptions>): Promise<VolumeStrategies> {
     const { hasLayoutMarker } = await this.#mounts.check(name, path);
-    return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)], {
-      trees: posixTrees(path, removalBy(this.agent, name)),
+    return posixStrategies({ name, path }, hasLayoutMarker ? [] : [missingMarker(name, path)], {
+      trees: posixTrees({ name, path }, removalBy(this.agent, name)),
     });
   }
 }

@@ -105,7 +105,7 @@ class Served {
 
   /** Its threads are made when there is something to remove, and end when idle. */
   get trees(): PosixTrees {
-    this.#trees ??= posixTrees(this.settings.path, { refusesLinks: true });
+    this.#trees ??= posixTrees(this.settings, { refusesLinks: true });
     return this.#trees;
   }
 }

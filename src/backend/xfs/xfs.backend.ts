@@ -30,9 +30,9 @@ export class XfsBackend implements Backend<XfsOptions> {
     const { hasLayoutMarker } = await this.#mounts.check(name, path);
     const agent = this.agent ?? noAgent(name);
     await agent.checkVolume(name);
-    return posixStrategies(path, hasLayoutMarker ? [] : [missingMarker(name, path)], {
+    return posixStrategies({ name, path }, hasLayoutMarker ? [] : [missingMarker(name, path)], {
       quota: new XfsQuotaModel(agent, name),
-      trees: new XfsTrees(agent, name, posixTrees(path, removalBy(agent, name))),
+      trees: new XfsTrees(agent, name, posixTrees({ name, path }, removalBy(agent, name))),
     });
   }
 }

@@ -8,6 +8,7 @@ import type {
   TreeUsage,
 } from '../../contract/tree-operations.js';
 import type { TreeLocation, TreeTaskOptions } from '../../contract/tree-task.js';
+import { volumeClosing } from '../../posix/volume-closing.js';
 import type { Anchors } from './anchors.js';
 import { UncertainName } from './listing-record.js';
 import { ToolError } from './tool-error.js';
@@ -23,6 +24,8 @@ const PAGE = 1000;
 type RemoveOptions = TreeTaskOptions & { readonly keepDirectory?: boolean };
 
 export interface RapidFileParts {
+  /** As configured. */
+  readonly volume: string;
   readonly tools: Tools;
   readonly runner: ToolRunner;
   readonly anchors: Anchors;
@@ -162,10 +165,11 @@ export class RapidFileTrees implements TreeOperations {
   }
 
   async close(deadlineMs: number): Promise<void> {
-    const closing = new StorageError('UNAVAILABLE', 'The volume is being closed', {
-      subject: 'volume',
-    });
-    await Promise.all([this.parts.runner.close(deadlineMs, closing), this.plain.close(deadlineMs)]);
+    const { runner, volume } = this.parts;
+    await Promise.all([
+      runner.close(deadlineMs, volumeClosing(volume)),
+      this.plain.close(deadlineMs),
+    ]);
   }
 
   /** Only sub-trees are worth a program; the walk takes the rest, and whatever cannot be opened. */
