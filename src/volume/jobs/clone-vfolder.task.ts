@@ -72,9 +72,13 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
     await this.place(like);
   }
 
-  override async undo({ id }: JobRecord): Promise<void> {
-    await this.store.releaseDestination(this.#destination, id);
+  override async undo(): Promise<void> {
     await this.#staging.removeAll();
+  }
+
+  /** Not before its end is on record: a crash in between would leave a job that goes on beside the next one. */
+  override async finish({ id, state }: JobRecord): Promise<void> {
+    if (state !== 'done') await this.store.releaseDestination(this.#destination, id);
   }
 
   isWorthRetrying(error: StorageError, failures: number): boolean {

@@ -127,6 +127,26 @@ describe('VFolderCloning', () => {
     expect(await untilEnd(worker, second)).toMatchObject({ state: 'done' });
   });
 
+  it('keeps its destination reserved until it is on record that it failed', async () => {
+    const directory = path.join(rig.domain.path, '.storage-proxy/jobs');
+    const seen = new Set<string>();
+    injectFaults(() => {
+      const names = fs.existsSync(directory) ? fs.readdirSync(directory) : [];
+      const record = names.find((name) => /^[^.].*\.json$/.test(name));
+      if (record === undefined) return undefined;
+      const text = fs.readFileSync(path.join(directory, record), 'utf8');
+      const { state } = JSON.parse(text) as { state: string };
+      const isReserved = names.some((name) => name.startsWith('clone.'));
+      seen.add(`${state} and ${isReserved ? 'reserved' : 'free'}`);
+      return undefined;
+    });
+    quota.limitBytes = 1;
+    await untilEnd(worker, await clone());
+    await eventually(() => seen.has('failed and free'));
+    expect(seen).toContain('running and reserved');
+    expect(seen).not.toContain('running and free');
+  });
+
   it('finds the job of an equal request, and refuses another to the same destination', async () => {
     const id = await clone();
     expect(await clone()).toBe(id);
