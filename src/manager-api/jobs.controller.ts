@@ -44,7 +44,7 @@ export class JobsController {
   @Operation('jobs.read', {
     summary: 'Tell how a job stands',
     description:
-      'Progress, attempts and the error, if any. Any worker of the proxy answers for every job. 404 means that there is no such job, or that it ended more than `jobs.finished-retention` ago.',
+      'Progress, attempts and the error, if any. Any worker of the proxy answers for every job. 404 means that there is no such job, or that it ended more than `jobs.finished-retention` ago; 503 that a volume which may have it is not usable.',
   })
   @ApiOkResponse({ type: JobDto, description: 'The job' })
   async read(@Param('id') id: string): Promise<JobDto> {

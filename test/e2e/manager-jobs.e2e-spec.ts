@@ -11,7 +11,8 @@ let proxy: Proxy;
 let folder: TestFolder;
 
 beforeAll(async () => {
-  proxy = await Proxy.start();
+  // While a volume is not usable, nobody knows that it has no such job.
+  proxy = await Proxy.start({}, { prepare: (mount) => mkdirSync(mount('missing')) });
   folder = await proxy.createFolder('scoped');
   for (let index = 0; index < 50; index++) {
     mkdirSync(join(folder.path, `d${index}`));

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { newScope, newVFolderId } from '../support/ids.js';
@@ -173,6 +174,15 @@ describe('a volume that is away', () => {
     });
     expect(answer.headers['retry-after']).toMatch(/^\d+$/);
     expect(answer.text).not.toContain(proxy.mount('missing'));
+  });
+
+  it.each(['GET', 'DELETE'])('answers 503 for a job that may be its own: %s', async (method) => {
+    const answer = await proxy.manager.call(method, `/jobs/${randomUUID()}`);
+    expectProblem(answer, 503, {
+      type: 'storage/volume/unavailable',
+      msg: expect.stringContaining('missing'),
+    });
+    expect(answer.headers['retry-after']).toMatch(/^\d+$/);
   });
 });
 

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { fromSystemError } from '../../errors/from-system-error.js';
 import { StorageError } from '../../errors/storage-error.js';
 import { loggerFor } from '../../observability/logger.js';
 import { VolumeRegistry } from '../volume-registry.js';
@@ -62,7 +63,7 @@ export class Jobs {
     return [...newest.values()].toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   }
 
-  /** @throws StorageError NOT_FOUND with subject `job` */
+  /** @throws StorageError NOT_FOUND with subject `job`; UNAVAILABLE while a volume that may have it cannot be asked */
   async get(text: string): Promise<Job> {
     const id = parseJobId(text);
     const job = id === undefined ? undefined : await this.find(id);
@@ -74,7 +75,7 @@ export class Jobs {
    * Stops the job. When it runs, that takes a moment; the job comes back as it is after at most two seconds.
    * A job that was cancelled before stays so.
    *
-   * @throws StorageError NOT_FOUND with subject `job`; IN_PROGRESS when it has ended, or is the deletion of a
+   * @throws StorageError as `get`; IN_PROGRESS when it has ended, or is the deletion of a
    *   vfolder, which is past its point of no return from the start
    */
   async cancel(text: string): Promise<Job> {
@@ -102,7 +103,7 @@ export class Jobs {
    * The job as it is, then whenever it changes, until its end, which comes last. Views may be skipped when
    * they come faster than they are taken. Abort `signal` when nobody watches any more.
    *
-   * @throws StorageError NOT_FOUND with subject `job`, when the first view is asked for
+   * @throws StorageError as `get`, when the first view is asked for
    */
   async *watch(text: string, signal?: AbortSignal): AsyncGenerator<Job, void, undefined> {
     const { id } = await this.get(text);
@@ -117,9 +118,23 @@ export class Jobs {
   private async find(id: JobId): Promise<Job | undefined> {
     const heard = newest(this.runner.find(id), this.feed.heard(id));
     if (this.runner.has(id)) return heard;
-    const records = await Promise.all(this.usable().map((volume) => this.readQuietly(volume, id)));
-    const recorded = records.find((record) => record !== undefined);
-    return newest(recorded, heard) ?? (await this.findLeftover(id));
+    const volumes = this.registry.all();
+    const looks = await Promise.allSettled(volumes.map((volume) => this.look(volume, id)));
+    const found = looks.find((look) => look.status === 'fulfilled' && look.value !== undefined);
+    const recorded = found?.status === 'fulfilled' ? found.value : undefined;
+    const job = newest(recorded, heard) ?? (await this.findLeftover(id));
+    const failed = looks.find((look) => look.status === 'rejected');
+    if (job === undefined && failed) throw failed.reason;
+    return job;
+  }
+
+  private async look(volume: Volume, id: JobId): Promise<Job | undefined> {
+    try {
+      const record = await new JobStore(volume).read(id);
+      return record && jobOf(record);
+    } catch (error) {
+      throw fromSystemError(error, { subject: 'volume', volume: volume.name });
+    }
   }
 
   private async findLeftover(id: JobId): Promise<Job | undefined> {
@@ -142,11 +157,6 @@ export class Jobs {
 
   private async deletions(volume: Volume): Promise<readonly Job[]> {
     return await this.leftovers.deletions(volume).catch(() => []);
-  }
-
-  private async readQuietly(volume: Volume, id: JobId): Promise<Job | undefined> {
-    const record = await new JobStore(volume).read(id).catch(() => undefined);
-    return record && jobOf(record);
   }
 
   private usable(): Volume[] {
