@@ -1,4 +1,3 @@
-import { StorageError } from '../../../errors/storage-error.js';
 import { Errno, isErrno } from '../../../native/errno.js';
 import type { Listing, ListOptions, ScannedEntry } from '../../contract/entry.js';
 import type {
