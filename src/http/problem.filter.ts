@@ -1,6 +1,7 @@
 import { Catch, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { loggerFor } from '../observability/logger.js';
+import { requestFacts } from '../observability/request-context.js';
 import { toProblem, type Problem } from './problem.js';
 import './fastify-types.js';
 
@@ -63,7 +64,12 @@ function limitRest(request: FastifyRequest, reply: FastifyReply): void {
 }
 
 function logProblem(error: unknown, problem: Problem, request: FastifyRequest): void {
-  const facts = { status: problem.status, error_code: problem.body.error_code };
+  const { storageContext } = request;
+  const facts = {
+    ...(storageContext ? requestFacts(storageContext) : { request_id: request.id }),
+    status: problem.status,
+    error_code: problem.body.error_code,
+  };
   if (request.raw.socket.destroyed) {
     log.debug('The client went away', { ...facts, err: error });
   } else if (problem.status >= 500 && problem.status !== 503) {

@@ -2,12 +2,17 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { bytesBesideNode } from '../observability/bytes-beside-node.js';
 import { loggerFor } from '../observability/logger.js';
 import { observeRequest } from '../observability/metrics.js';
 import { redact } from '../observability/redact.js';
-import { runInRequest, type RequestContext } from '../observability/request-context.js';
+import {
+  requestFacts,
+  traceRequest,
+  type RequestContext,
+} from '../observability/request-context.js';
 import { auditRequest } from './audit.js';
-import type { Plane } from './operations.js';
+import type { Operation, Plane } from './operations.js';
 import { onResponseEnd } from './response-end.js';
 import './fastify-types.js';
 
@@ -33,13 +38,17 @@ export function installRequestTracking(fastify: FastifyInstance, plane: Plane): 
       plane,
       peer: request.ip,
       ...(operation === undefined ? {} : { operation }),
-      bytesBesideNode: 0,
     };
     request.storageContext = context;
     // On the raw response, so that answers written beside Fastify carry it as well.
     reply.raw.setHeader('x-request-id', request.id);
     trackEnd(request, reply.raw);
-    runInRequest(context, done);
+    if (operation === undefined || FREQUENT.has(operation)) {
+      done();
+      return;
+    }
+    const end = traceRequest(context, done);
+    onResponseEnd(reply.raw, request.raw.socket, end);
   });
 }
 
@@ -49,9 +58,8 @@ function trackEnd(request: FastifyRequest, response: ServerResponse): void {
   onResponseEnd(response, socket, () => {
     const seconds = Number(process.hrtime.bigint() - started) / 1e9;
     const { read, written } = bytesSinceLastRequest(socket);
-    const context = request.storageContext;
-    const bytesOut = written + context.bytesBesideNode;
-    runInRequest(context, () => report(request, response, { seconds, bytesIn: read, bytesOut }));
+    const bytesOut = written + bytesBesideNode(response);
+    report(request, response, { seconds, bytesIn: read, bytesOut });
   });
 }
 
@@ -74,8 +82,10 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
     seconds: totals.seconds,
   });
   auditRequest(request.storageContext, { statusCode, aborted, seconds: totals.seconds });
-  const quiet = (operation !== undefined && PROBES.has(operation)) || statusCode === 429;
+  const quiet =
+    (operation !== undefined && PROBES.has(operation as Operation)) || statusCode === 429;
   log[quiet ? 'debug' : 'info']('Request served', {
+    ...requestFacts(request.storageContext),
     method: request.method,
     url: redact(request.originalUrl),
     status: statusCode,
@@ -91,12 +101,34 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
 }
 
 /** Orchestrators ask these every few seconds; at `info` they would drown everything else, as would a flood (429). */
-const PROBES: ReadonlySet<string> = new Set([
+const PROBES: ReadonlySet<Operation> = new Set<Operation>([
   'status.read',
   'health.read',
   'livez.read',
   'readyz.read',
   'metrics.read',
+]);
+
+/**
+ * What is asked for so often that tracing it would cost too much, see `traceRequest`. The lines of these that know their
+ * request say so; what lies deeper, such as the lease of an upload, names its session or volume instead.
+ */
+const FREQUENT: ReadonlySet<Operation> = new Set<Operation>([
+  ...PROBES,
+  'volumes.list',
+  'file.list',
+  'file.fetch',
+  'file.download',
+  'file.archive-download-token',
+  'file.upload',
+  'download',
+  'download.head',
+  'download-archive',
+  'download-archive.head',
+  'upload.options',
+  'upload.head',
+  'upload.create',
+  'upload.patch',
 ]);
 
 const reported = new WeakMap<Socket, { read: number; written: number }>();

@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiNoContentResponse,
@@ -6,7 +6,7 @@ import {
   ApiResponse,
   ApiTags,
 } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
 import { noteForAudit } from '../observability/request-context.js';
@@ -127,9 +127,10 @@ export class FilesController {
   @ApiAcceptedResponse({ type: JobStartedDto, description: 'The job that deletes' })
   async deleteAsync(
     @Parameters() { ref, relpaths, recursive }: DeleteFilesDto,
+    @Req() request: FastifyRequest,
   ): Promise<JobStartedDto> {
     const job = await this.volumes.files.deleteAsync(ref, relpaths, recursive);
-    noteForAudit({ job });
+    noteForAudit(request.storageContext, { job });
     return { bgtask_id: job };
   }
 }

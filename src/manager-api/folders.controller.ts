@@ -135,7 +135,7 @@ function jobStarted(
   job: string | null,
 ): JobStartedDto | undefined {
   void reply.status(job === null ? 204 : status);
-  if (job !== null) noteForAudit({ job });
+  if (job !== null) noteForAudit(reply.request.storageContext, { job });
   return job === null ? undefined : { bgtask_id: job };
 }
 

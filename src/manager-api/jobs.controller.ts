@@ -1,6 +1,7 @@
-import { Controller, Delete, Get, HttpCode, Param, Sse } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Req, Sse } from '@nestjs/common';
 import type { MessageEvent } from '@nestjs/common';
 import { ApiNoContentResponse, ApiOkResponse, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { FastifyRequest } from 'fastify';
 import { from, map, Observable } from 'rxjs';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
@@ -60,8 +61,8 @@ export class JobsController {
       'A clone is undone, a deletion of files stops at the next entry. The deletion of a folder cannot be stopped once the folder is gone from its place, nor a job that has ended: 409. One that was cancelled before stays so; an unknown one answers 404.',
   })
   @ApiNoContentResponse({ description: 'The job stops' })
-  async cancel(@Param('id') id: string): Promise<void> {
-    noteForAudit({ job: id });
+  async cancel(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    noteForAudit(request.storageContext, { job: id });
     await this.volumes.jobs.cancel(id);
   }
 

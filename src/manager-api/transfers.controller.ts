@@ -1,6 +1,6 @@
-import { Controller, HttpCode, Post, Res } from '@nestjs/common';
+import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../http/operation.decorator.js';
 import { Parameters } from '../http/query-or-body.js';
 import { noteForAudit } from '../observability/request-context.js';
@@ -50,10 +50,11 @@ export class TransfersController {
       'For `GET /download` of the client plane. Whether the file exists is seen when it is downloaded. Fails on an unknown volume, on a path that leaves the folder, and when the token would be too long for a URL.',
   })
   @ApiOkResponse({ type: TokenDto, description: 'The token' })
-  download(@Parameters() parameters: DownloadTokenDto): TokenDto {
+  download(@Parameters() parameters: DownloadTokenDto, @Req() request: FastifyRequest): TokenDto {
     const { ref, relpath: path, archive, unmanaged_path: unmanagedPath } = parameters;
     this.volumes.registry.get(ref.volume);
-    return issued(this.volumes.tokens.issueDownload({ ref, path, archive, unmanagedPath }));
+    const token = this.volumes.tokens.issueDownload({ ref, path, archive, unmanagedPath });
+    return issued(request, token);
   }
 
   @Post('archive-download-token')
@@ -68,9 +69,12 @@ export class TransfersController {
     description: 'The token',
     example: { token: EXAMPLE.archiveToken },
   })
-  archive(@Parameters() { ref, files, filename }: ArchiveTokenDto): TokenDto {
+  archive(
+    @Parameters() { ref, files, filename }: ArchiveTokenDto,
+    @Req() request: FastifyRequest,
+  ): TokenDto {
     this.volumes.registry.get(ref.volume);
-    return issued(this.volumes.tokens.issueArchive({ ref, files, filename }));
+    return issued(request, this.volumes.tokens.issueArchive({ ref, files, filename }));
   }
 
   @Post('upload')
@@ -85,14 +89,18 @@ export class TransfersController {
     description: 'The token',
     example: { token: EXAMPLE.uploadToken },
   })
-  async upload(@Parameters() { ref, relpath: path, size }: UploadTokenDto): Promise<TokenDto> {
+  async upload(
+    @Parameters() { ref, relpath: path, size }: UploadTokenDto,
+    @Req() request: FastifyRequest,
+  ): Promise<TokenDto> {
     const session = await this.volumes.uploads.create(ref, path, size);
-    return issued(this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session }));
+    const token = this.volumes.tokens.issueUpload({ ref, path, sizeBytes: size, session });
+    return issued(request, token);
   }
 }
 
 /** What is done with the token carries the same fingerprint in the audit trail. */
-function issued(token: string): TokenDto {
-  noteForAudit({ issuedToken: tokenFingerprint(token) });
+function issued({ storageContext }: FastifyRequest, token: string): TokenDto {
+  noteForAudit(storageContext, { issuedToken: tokenFingerprint(token) });
   return { token };
 }

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { configureLogging, loggerFor, setLogLevel } from './logger.js';
 import { NestLogger } from './nest-logger.js';
-import { runInRequest } from './request-context.js';
+import { traceRequest, tracedRequest } from './request-context.js';
 
 const lines: string[] = [];
 const destination = { write: (line: string) => void lines.push(line) };
@@ -26,10 +26,29 @@ describe('logging', () => {
     });
   });
 
-  it('names the request a line belongs to', () => {
-    const context = { requestId: 'r1', plane: 'client', peer: '::1', bytesBesideNode: 0 };
-    runInRequest(context, () => early.warn('Slow'));
-    expect(last()).toMatchObject({ request_id: 'r1', plane: 'client' });
+  it('names the traced request a line belongs to, until the last of them has ended', async () => {
+    const context = (requestId: string) => ({ requestId, plane: 'client', peer: '::1' });
+    let goOn = (): void => undefined;
+    const turn = new Promise<void>((resolve) => (goOn = resolve));
+    const seen: (string | undefined)[] = [];
+    const work = async (): Promise<void> => {
+      early.warn('Slow');
+      await turn;
+      seen.push(tracedRequest()?.requestId);
+    };
+    const running: Promise<void>[] = [];
+    const ends = ['r1', 'r2'].map((id) => traceRequest(context(id), () => running.push(work())));
+    expect(last()).toMatchObject({ request_id: 'r2', plane: 'client' });
+    ends[1]!();
+    goOn();
+    await Promise.all(running);
+    expect(seen).toEqual(['r1', 'r2']);
+    let untraced = false;
+    traceRequest(context('r3'), () => (untraced = tracedRequest() === undefined))();
+    expect(untraced).toBe(false);
+    ends[0]!();
+    early.warn('Later');
+    expect(last()).not.toHaveProperty('request_id');
   });
 
   it('follows a change of level, in loggers handed out before', () => {

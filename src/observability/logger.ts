@@ -1,7 +1,7 @@
 import { pino, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { redact } from './redact.js';
-import { currentRequest } from './request-context.js';
+import { requestFacts, tracedRequest } from './request-context.js';
 
 export interface LoggingOptions {
   readonly level: Level;
@@ -44,7 +44,8 @@ export interface ComponentLogger {
 
 /**
  * The logger of a component, for example `loggerFor('uploads')`. May be made before logging is
- * configured. Lines of a request carry its id and plane. An error goes under the member `err`.
+ * configured. Lines of a traced request carry its id and plane; where a request is at hand, give its
+ * `requestFacts`. An error goes under the member `err`.
  */
 export function loggerFor(component: string): ComponentLogger {
   let child: PinoLogger | undefined;
@@ -73,16 +74,16 @@ function createLogger(options: LoggingOptions): PinoLogger {
       base: { pid: process.pid, ...options.base },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      mixin: requestFacts,
+      mixin: tracedFacts,
       hooks: { streamWrite: redact },
     },
     destinationOf(options),
   );
 }
 
-function requestFacts(): object {
-  const request = currentRequest();
-  return request === undefined ? {} : { request_id: request.requestId, plane: request.plane };
+function tracedFacts(): object {
+  const request = tracedRequest();
+  return request === undefined ? {} : requestFacts(request);
 }
 
 /** Synchronous on purpose: workers end by SIGKILL, and a line in a buffer would be lost. */

@@ -1,6 +1,6 @@
 import { isStorageError, StorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { currentRequest } from '../../observability/request-context.js';
+import { tracedRequest } from '../../observability/request-context.js';
 import { loggerFor } from '../../observability/logger.js';
 import type { Codec } from '../protocol/codec.js';
 import { decodeFailure } from '../protocol/failure.js';
@@ -77,7 +77,7 @@ export class AgentConversation {
       if (this.#isClosed) return reject(this.#unavailable(new Error('this process is ending')));
       if (signal?.aborted) return reject(signal.reason as Error);
       const id = this.#nextId();
-      const origin = currentRequest()?.requestId;
+      const origin = tracedRequest()?.requestId;
       const request = { operation, parameters, ...(origin !== undefined && { origin }) };
       const frame = encodeFrame({
         kind: 'request',

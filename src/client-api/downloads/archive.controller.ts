@@ -62,7 +62,7 @@ export class ArchiveController {
     await responseTurn(reply.raw);
     const { tokens, archives } = this.volumes;
     const grant = this.gate.admit(request, query.token, (token) => tokens.verifyArchive(token));
-    noteForAudit({ paths: grant.files.map(String) });
+    noteForAudit(request.storageContext, { paths: grant.files.map(String) });
     const leave = this.slots.enter({ volume: grant.ref.volume, token: grant.fingerprint });
     try {
       const archive = await archives.open(grant);

@@ -90,7 +90,10 @@ export class DownloadController {
     await responseTurn(reply.raw);
     const { tokens, downloads } = this.volumes;
     const grant = this.gate.admit(request, query.token, (token) => tokens.verifyDownload(token));
-    noteForAudit({ paths: [grant.path.toString()], details: { dst_dir: query.dst_dir } });
+    noteForAudit(request.storageContext, {
+      paths: [grant.path.toString()],
+      details: { dst_dir: query.dst_dir },
+    });
     const leave = this.slots.enter({ volume: grant.ref.volume, token: grant.fingerprint });
     try {
       const download = await downloads.open(grant, {
@@ -112,11 +115,11 @@ export class DownloadController {
 async function sendFile(
   reply: FastifyReply,
   download: FileDownload,
-  { headers }: FastifyRequest,
+  { headers, storageContext }: FastifyRequest,
   how: { method: Method; noCache: boolean },
 ): Promise<void> {
   const plan = download.plan({ ...how, headers });
   reply.hijack();
   reply.raw.writeHead(plan.status, { ...plan.headers });
-  reportTransfer('file', await download.send(reply.raw, plan));
+  reportTransfer(storageContext, 'file', await download.send(reply.raw, plan));
 }

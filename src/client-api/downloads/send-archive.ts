@@ -11,5 +11,5 @@ export async function sendArchive(
   reply.hijack();
   reply.raw.writeHead(200, { ...archive.headers });
   if (method === 'HEAD') reply.raw.end();
-  else reportTransfer('archive', await archive.send(reply.raw));
+  else reportTransfer(reply.request.storageContext, 'archive', await archive.send(reply.raw));
 }

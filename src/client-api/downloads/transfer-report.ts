@@ -1,4 +1,5 @@
 import { loggerFor } from '../../observability/logger.js';
+import { requestFacts, type RequestContext } from '../../observability/request-context.js';
 import type { TransferResult } from '../../volume/downloads/response-body.js';
 
 const log = loggerFor('downloads');
@@ -7,8 +8,12 @@ const log = loggerFor('downloads');
  * Says why a body ends in the middle. The client sees a broken connection and nothing else, since status
  * and headers were sent long before; that a client left is its own business.
  */
-export function reportTransfer(what: string, result: TransferResult): void {
-  const facts = { what, end: result.end, sent_bytes: result.sentBytes };
+export function reportTransfer(
+  request: RequestContext,
+  what: string,
+  result: TransferResult,
+): void {
+  const facts = { ...requestFacts(request), what, end: result.end, sent_bytes: result.sentBytes };
   switch (result.end) {
     case 'failed':
       log.error('A transfer failed and its connection was cut', { ...facts, err: result.error });

@@ -52,11 +52,11 @@ export class TusAdapter {
       datastore: new UploadStore(exchanges),
       locker: new UploadLocker(uploads, exchanges),
       maxSize: uploads.maxSizeBytes,
-      getFileIdFromRequest: () => exchanges.current.request.session,
-      namingFunction: () => exchanges.current.request.session,
-      generateUrl: () => exchanges.current.location,
-      onResponseError: (_request, error) => {
-        exchanges.current.failure ??= error;
+      getFileIdFromRequest: (request) => exchanges.idOf(request),
+      namingFunction: (request) => exchanges.idOf(request),
+      generateUrl: (_request, { id }) => exchanges.of(id).location,
+      onResponseError: (request, error) => {
+        exchanges.of(exchanges.idOf(request)).failure ??= error;
         return undefined;
       },
     });
@@ -76,7 +76,9 @@ export class TusAdapter {
   async handle(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
     const shown = shownHeaders(exchange, headers);
     const request = new Request(URL_SHOWN, { method: exchange.method, headers: shown });
-    const answer = await this.#exchanges.run(exchange, () => this.#server.handleWeb(request));
+    const answer = await this.#exchanges.run(exchange, request, () =>
+      this.#server.handleWeb(request),
+    );
     if (answer.status >= 400) {
       const failure = exchange.failure ?? {
         status_code: answer.status,

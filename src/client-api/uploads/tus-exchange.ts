@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Readable } from 'node:stream';
 import type { OpenUpload } from '../../volume/uploads/open-upload.js';
 import type { UploadRequest } from '../../volume/uploads/upload-request.js';
@@ -14,6 +13,8 @@ export interface TusExchange {
   readonly body: Readable;
   /** Tells a client that waits for it (`Expect: 100-continue`) to send the body. */
   readonly invite: () => void;
+  /** Tells the audit trail that something was changed, whatever the method. */
+  readonly noteChange: () => void;
   /** URI reference of the upload: the URL that was asked for. */
   readonly location: string;
   /** When the token, and with it the upload if it is not finished, expires. */
@@ -28,23 +29,44 @@ export interface TusExchange {
   failure?: unknown;
 }
 
-/** Carries the exchange of the running request past the library, whose interfaces have no room for it. */
+/**
+ * Carries exchanges past the library, whose interfaces have no room for them: they hand on the request they were given,
+ * or the id of its upload. That id is made up for each request, since two may be about the same upload.
+ */
 export class TusExchanges {
-  readonly #current = new AsyncLocalStorage<TusExchange>();
+  readonly #ids = new WeakMap<Request, string>();
+  readonly #running = new Map<string, TusExchange>();
+  #last = 0;
 
-  run<T>(exchange: TusExchange, work: () => Promise<T>): Promise<T> {
-    return this.#current.run(exchange, work);
+  /** Runs `work`, during which the library is shown `request`. */
+  async run<T>(exchange: TusExchange, request: Request, work: () => Promise<T>): Promise<T> {
+    this.#last += 1;
+    const id = String(this.#last);
+    this.#ids.set(request, id);
+    this.#running.set(id, exchange);
+    try {
+      return await work();
+    } finally {
+      this.#running.delete(id);
+    }
   }
 
-  get current(): TusExchange {
-    const exchange = this.#current.getStore();
+  /** What the library is to call the upload. */
+  idOf(request: Request): string {
+    const id = this.#ids.get(request);
+    if (id === undefined) throw new Error('called outside of a request');
+    return id;
+  }
+
+  of(id: string): TusExchange {
+    const exchange = this.#running.get(id);
     if (exchange === undefined) throw new Error('called outside of a request');
     return exchange;
   }
 
   /** @throws Error outside of the lock */
-  get upload(): OpenUpload {
-    const { upload } = this.current;
+  uploadOf(id: string): OpenUpload {
+    const { upload } = this.of(id);
     if (upload === undefined) throw new Error('the upload is not open');
     return upload;
   }

@@ -12,16 +12,17 @@ export class UploadLocker implements Locker {
     private readonly exchanges: TusExchanges,
   ) {}
 
-  newLock(): Lock {
-    const { current } = this.exchanges;
+  newLock(id: string): Lock {
+    const exchange = this.exchanges.of(id);
     return {
       lock: async () => {
-        current.upload = await this.uploads.open(current.request, current.signal);
-        current.offset = current.upload.offset;
+        exchange.upload = await this.uploads.open(exchange.request, exchange.signal);
+        exchange.offset = exchange.upload.offset;
+        if (exchange.upload.wasCompleted) exchange.noteChange();
       },
       unlock: async () => {
-        await current.upload?.close();
-        delete current.upload;
+        await exchange.upload?.close();
+        delete exchange.upload;
       },
     };
   }
@@ -37,7 +38,7 @@ export class UploadStore extends DataStore {
 
   /** The upload exists since its token was issued; creating it only confirms its size. */
   override create(upload: Upload): Promise<Upload> {
-    const { sizeBytes } = this.exchanges.upload;
+    const { sizeBytes } = this.exchanges.uploadOf(upload.id);
     if (upload.size === sizeBytes) return Promise.resolve(upload);
     const reason = `the token is for ${sizeBytes} bytes`;
     return Promise.reject(
@@ -49,15 +50,16 @@ export class UploadStore extends DataStore {
   }
 
   override getUpload(id: string): Promise<Upload> {
-    const { offset, sizeBytes } = this.exchanges.upload;
+    const { offset, sizeBytes } = this.exchanges.uploadOf(id);
     return Promise.resolve(new Upload({ id, offset, size: sizeBytes }));
   }
 
   /** The stream given is empty: the library was shown a request without a body. */
-  override async write(_empty: Readable, _id: string, offset: number): Promise<number> {
-    const { upload, current } = this.exchanges;
+  override async write(_empty: Readable, id: string, offset: number): Promise<number> {
+    const { invite, body } = this.exchanges.of(id);
+    const upload = this.exchanges.uploadOf(id);
     if (offset !== upload.offset) throw offsetMismatch(upload.offset, offset);
-    current.invite();
-    return upload.receive(current.body);
+    invite();
+    return upload.receive(body);
   }
 }

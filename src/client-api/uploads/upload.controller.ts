@@ -119,6 +119,7 @@ export class UploadController {
     request: FastifyRequest,
     reply: FastifyReply,
   ): Promise<void> {
+    const { storageContext } = request;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     // Errors are answered by the filter; the protocol wants these two on them as well.
@@ -132,12 +133,16 @@ export class UploadController {
         request: uploadRequest(grant, query.dst_dir),
         body: request.raw,
         invite: () => inviteBody(request.raw),
+        noteChange: () => (storageContext.changed = true),
         location: request.url.slice(request.url.indexOf('?')),
         expiresAt: grant.expiresAt,
         signal: gone.signal,
       };
       const { target, sizeBytes } = exchange.request;
-      noteForAudit({ paths: [target.toString()], details: { size: sizeBytes } });
+      noteForAudit(storageContext, {
+        paths: [target.toString()],
+        details: { size: sizeBytes },
+      });
       const kind = {
         token: grant.fingerprint,
         ...(method !== 'HEAD' && { volume: grant.ref.volume }),
@@ -145,7 +150,9 @@ export class UploadController {
       const leave = await this.slots.enterInTurn(kind, gone.signal);
       try {
         const answer = await this.tus.handle(exchange, request.headers);
-        noteForAudit({ details: { size: sizeBytes, offset: answer.headers['upload-offset'] } });
+        noteForAudit(storageContext, {
+          details: { size: sizeBytes, offset: answer.headers['upload-offset'] },
+        });
         send(reply, answer);
       } finally {
         leave();

@@ -1,4 +1,4 @@
-import type { currentRequest } from '../request-context.js';
+import type { RequestContext } from '../request-context.js';
 
 /** What an operation was about, as far as it was said before the operation began. Text as the client wrote it. */
 export interface AuditSubject {
@@ -33,10 +33,8 @@ export interface AuditEntry extends AuditSubject {
   readonly errorCode?: string;
 }
 
-type Request = NonNullable<ReturnType<typeof currentRequest>>;
-
 /** What the request that is being served says of itself. */
-export function auditedRequest(request: Request): Partial<AuditEntry> {
+export function auditedRequest(request: RequestContext): Partial<AuditEntry> {
   const { plane, peer, requestId, principal = 'none', errorCode, subject } = request;
   return { plane, peer, requestId, principal, ...subject, ...(errorCode && { errorCode }) };
 }

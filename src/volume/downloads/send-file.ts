@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { calls, sync } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { currentRequest } from '../../observability/request-context.js';
+import { countBytesBesideNode } from '../../observability/bytes-beside-node.js';
 import type { BlockingCall } from '../blocking-call.js';
 import type { ByteRange } from './byte-range.js';
 import { LoopTurns } from './loop-turns.js';
@@ -155,7 +155,6 @@ async function fillSocket(
   descriptor: SocketDescriptor,
   { file, fd, position, end, io }: Filling,
 ): Promise<number> {
-  const request = currentRequest();
   let sent = 0;
   while (position + sent < end) {
     const offset = position + sent;
@@ -179,7 +178,7 @@ async function fillSocket(
     body.throwIfStopped();
     if (moved === 0) throw new TransferStopped('file-changed');
     body.progress(moved);
-    if (request) request.bytesBesideNode += moved;
+    countBytesBesideNode(body.response, moved);
     sent += moved;
     if (moved < count) return sent;
   }

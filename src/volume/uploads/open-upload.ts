@@ -4,7 +4,6 @@ import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { isSameInode } from '../../native/stat.js';
 import { meterTransfer } from '../../observability/metrics.js';
-import { noteChange } from '../../observability/request-context.js';
 import type { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import type { Volume } from '../volume.js';
 import { explainFull } from '../full-quota.js';
@@ -36,6 +35,7 @@ export interface OpenUploadOptions {
 export class OpenUpload {
   #offset: number;
   #reader: BodyReader | undefined;
+  #wasCompleted = false;
   #closed: () => void = () => undefined;
 
   private constructor(
@@ -69,7 +69,7 @@ export class OpenUpload {
       const upload = new OpenUpload(volume, request, staged, options, offset);
       if (offset === request.sizeBytes) {
         await upload.finish();
-        noteChange();
+        upload.#wasCompleted = true;
       }
       return upload;
     } catch (error) {
@@ -82,6 +82,11 @@ export class OpenUpload {
   /** Bytes that are on stable storage: where the next PATCH has to start. */
   get offset(): number {
     return this.#offset;
+  }
+
+  /** Whether opening it put its file in place: all of it had arrived, and was not complete yet. */
+  get wasCompleted(): boolean {
+    return this.#wasCompleted;
   }
 
   get sizeBytes(): number {
