@@ -88,6 +88,11 @@ export class Volume {
     return this.#hung;
   }
 
+  /** Whether what it has in memory can be asked for without waiting, see native/at-once.ts. */
+  get answersAtOnce(): boolean {
+    return this.#state.kind === 'open' && this.#state.atOnce;
+  }
+
   get isUsable(): boolean {
     return this.#state.kind === 'open' && this.#hung === null;
   }
@@ -223,8 +228,9 @@ export class Volume {
 
   private async openMountPath(): Promise<Beneath> {
     try {
-      const atOnce = this.#state.kind === 'open' && this.#state.atOnce;
-      return await Beneath.open(this.settings.path, this.strategies.reservedNames, { atOnce });
+      return await Beneath.open(this.settings.path, this.strategies.reservedNames, {
+        atOnce: this.answersAtOnce,
+      });
     } catch (error) {
       throw this.lost(error);
     }

@@ -102,6 +102,33 @@ describe('Files', () => {
       expect(below.entries.map(({ name }) => name.toString())).toEqual(['.upload']);
     });
 
+    it('asks no tree thread about a small directory, and says of it what one would say', async () => {
+      write('d/file', '12345');
+      write('d/.upload/x');
+      fs.symlinkSync('file', host('d', 'link'));
+      execFileSync('mkfifo', [host('d', 'fifo')]);
+      const volume = registry.get('local');
+      const { trees } = volume.strategies;
+      const asked: string[] = [];
+      const list = trees.list.bind(trees);
+      trees.list = (root, at, options) => {
+        asked.push(at.toString());
+        return list(root, at, options);
+      };
+      const small = await files.list(SCOPED, p('d'), { limit: 0, order: 'name' });
+      expect(asked).toEqual([]);
+      if (volume.state.kind === 'open') volume.become({ ...volume.state, atOnce: false });
+      expect(await files.list(SCOPED, p('d'), { limit: 0, order: 'name' })).toEqual(small);
+      expect(asked).toEqual(['d']);
+    });
+
+    it('shows all of a directory that is not small', async () => {
+      const names = Array.from({ length: 70 }, (_, index) => `file-${index}`);
+      for (const name of names) write(`d/${name}`, '');
+      const { entries } = await files.list(SCOPED, p('d'));
+      expect(entries.map(({ name }) => name.toString()).toSorted()).toEqual(names.toSorted());
+    });
+
     it.each([1, 2, 5, 6])(
       'says when a limit of %d leaves entries out (M12)',
       async (scandirLimit) => {

@@ -8,6 +8,7 @@ import type { Volume } from '../volume.js';
 import { fileDialect } from './dialect.js';
 import { entryError } from './entry-error.js';
 import { LinkTargets } from './link-target.js';
+import { listSmallDirectory } from './small-listing.js';
 
 /** One name of a directory, from lstat. */
 export interface ListedEntry extends Omit<Entry, 'target'> {
@@ -103,6 +104,8 @@ async function readDirectory(
   path: RelPath,
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
 ): Promise<Listing> {
+  const small = cursor === undefined ? await readSmallDirectory(volume, ref, path) : undefined;
+  if (small && (limit === 0 || small.length <= limit)) return { entries: small };
   try {
     return await volume.strategies.trees.list(volume.locate(ref.id), path.toBytes(), {
       limit,
@@ -115,6 +118,19 @@ async function readDirectory(
     if (cursor !== undefined && isErrno(error, Errno.EINVAL)) throw noCursor();
     throw entryError(error, ref, path);
   }
+}
+
+/** Undefined when it is not small, not there, or not on a filesystem where this pays. */
+async function readSmallDirectory(
+  volume: Volume,
+  ref: VFolderRef,
+  path: RelPath,
+): Promise<Entry[] | undefined> {
+  if (!volume.answersAtOnce) return undefined;
+  using vfolder = await volume.openVFolder(ref.id);
+  const { reservedNames } = volume.strategies;
+  const hidden = path.isRoot ? [...reservedNames, ...HIDDEN] : reservedNames;
+  return await listSmallDirectory(vfolder, path.toBytes(), hidden);
 }
 
 function noCursor(): StorageError {
