@@ -101,6 +101,18 @@ describe('the protocol of /upload', () => {
     expect(readFileSync(at('pieces'), 'utf8')).toBe('hello world');
   });
 
+  it('tells when an upload expires, as long as it is not finished', async () => {
+    const { url, token } = await issue('expiring', 11);
+    const { exp } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as {
+      exp: number;
+    };
+    const expires = { 'upload-expires': new Date(exp * 1000).toUTCString() };
+    expect((await head(url)).headers).toMatchObject(expires);
+    expect((await patch(url, 0, Buffer.from('hello '))).headers).toMatchObject(expires);
+    const last = await patch(url, 6, Buffer.from('world'));
+    expect(last.headers).not.toHaveProperty('upload-expires');
+  });
+
   it('remembers a finished upload for clients that missed the answer', async () => {
     const { url } = await issue('finished', 5);
     await patch(url, 0, Buffer.from('hello'));
