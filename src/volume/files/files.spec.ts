@@ -109,7 +109,8 @@ describe('Files', () => {
       write('d/.upload/x');
       fs.symlinkSync('file', host('d', 'link'));
       execFileSync('mkfifo', [host('d', 'fifo')]);
-      const volume = registry.get('local');
+      const worker = await rig.worker();
+      const volume = worker.registry.get('local');
       const { trees } = volume.strategies;
       const asked: string[] = [];
       const list = trees.list.bind(trees);
@@ -117,10 +118,10 @@ describe('Files', () => {
         asked.push(at.toString());
         return list(root, at, options);
       };
-      const small = await files.list(SCOPED, p('d'), { limit: 0, order: 'name' });
+      const small = await worker.files.list(SCOPED, p('d'), { limit: 0, order: 'name' });
       expect(asked).toEqual([]);
       if (volume.state.kind === 'open') volume.become({ ...volume.state, atOnce: false });
-      expect(await files.list(SCOPED, p('d'), { limit: 0, order: 'name' })).toEqual(small);
+      expect(await worker.files.list(SCOPED, p('d'), { limit: 0, order: 'name' })).toEqual(small);
       expect(asked).toEqual(['d']);
     });
 
