@@ -14,8 +14,8 @@ import { weakenedBuild, type WeakenedBuild } from '../torture/hostile/weakened.j
 import { budgetMs, report, testTimeoutMs } from '../torture/mode.js';
 import { SEED } from '../torture/random.js';
 
-const ASSAULT_MS = budgetMs(38_000, 0.25);
-const DOMAIN_MS = budgetMs(8_000, 0.25);
+const ASSAULT_MS = budgetMs(38_000, 0.22);
+const DOMAIN_MS = budgetMs(8_000, 0.3);
 const AGENT_MS = budgetMs(6_000, 0.03);
 /** The weakened build is found within the first second; this is for machines that are very busy. */
 const WEAK_MS = 60_000;

@@ -7,7 +7,7 @@ import { Wire } from '../torture/wire.js';
 
 const WARM_UP_MS = budgetMs(8_000, 0.02);
 /** Each of two. */
-const HALF_MS = budgetMs(11_000, 0.09);
+const HALF_MS = budgetMs(11_000, 0.07);
 /** Deletions are swept in the background. */
 const REST_MS = 60_000;
 /** Of a worker: client, manager and internal. */

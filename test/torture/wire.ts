@@ -14,7 +14,7 @@ export interface Outcome {
 }
 
 export interface WireOptions {
-  /** After so long without an end, a request counts as hung. */
+  /** After so long without anything of an answer, a request counts as hung. */
   readonly patienceMs?: number;
   readonly sockets?: number;
 }
@@ -87,7 +87,10 @@ export class Wire {
       outgoing.once('close', () => settle(!incoming?.complete));
       outgoing.once('response', (response) => {
         incoming = response;
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          timer.refresh();
+        });
         response.once('error', () => settle(true));
         response.once('end', () => settle(false));
       });
