@@ -5,6 +5,7 @@ import { countFinishedJob } from '../../observability/metrics.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { auditJobEnd } from './audit-job-end.js';
 import { InOrder } from './in-order.js';
+import { isElsewhere } from './is-elsewhere.js';
 import { isEnd, type JobError } from './job.js';
 import { asStorageError, ended, isAnnounced, jobError, publishEnd, type End } from './job-ends.js';
 import { JobFeed } from './job-feed.js';
@@ -65,7 +66,7 @@ export class JobExecution {
         if (latest === undefined) return { kind: 'gone' };
         record = latest;
         const { takeovers } = task.record;
-        if (isElsewhere(latest, task.record)) return { kind: 'elsewhere' };
+        if (isElsewhere(task, latest, this.#owner.node)) return { kind: 'elsewhere' };
         const isTakeover = takeovers > latest.takeovers;
         return await this.executeLocked(task, { ...latest, takeovers }, { isTakeover, onRun });
       } finally {
@@ -281,15 +282,4 @@ export class JobExecution {
       this.#log.warn('part of the bookkeeping of a job failed', { err: error });
     }
   }
-}
-
-/**
- * Whether another host looks after the job, whose lock is not the one that was taken: it has taken the job over
- * since, or the one that seemed to be dead has shown itself again.
- */
-function isElsewhere(latest: JobRecord, locked: JobRecord): boolean {
-  if (isEnd(latest.state) && latest.published) return false;
-  if (latest.takeovers > locked.takeovers) return true;
-  const takesOver = locked.takeovers > latest.takeovers;
-  return takesOver && latest.updatedAt.getTime() !== locked.updatedAt.getTime();
 }

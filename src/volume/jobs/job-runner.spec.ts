@@ -253,6 +253,19 @@ describe('JobRunner', () => {
     await worker.jobs.drain(1_000);
   });
 
+  it('leaves a job to the host that has begun it, also where locks reach no other host', async () => {
+    const there = await rig.worker({ nodeId: 'there' });
+    const scripted = await task(untilAborted, NO_LOCK);
+    worker.runner.submit(scripted);
+    await eventually(() => scripted.calls.length > 0);
+    // As it was seen while it waited.
+    const late = new ScriptedTask(there, scripted.record, async () => undefined, NO_LOCK);
+    there.runner.submit(late);
+    await eventually(() => !there.runner.has(scripted.record.id));
+    expect(late.calls).toEqual([]);
+    await worker.jobs.drain(1_000);
+  });
+
   it('stops when another host has taken the job over, and says nothing of it', async () => {
     const scripted = await task(async (attempt) => {
       const stored = (await worker.store.read(attempt.record.id))!;
