@@ -1,6 +1,7 @@
 import { ServiceRegistration, type ServiceFacts } from './discovery/service-registration.js';
 import { EtcdClient, type EtcdClientOptions } from './etcd/etcd-client.js';
 import { EtcdKeys } from './etcd/etcd-keys.js';
+import { EtcdProbe } from './etcd/etcd-probe.js';
 import { ValkeyDiscovery } from './etcd/valkey-discovery.js';
 import { EventPublisher } from './events/event-publisher.js';
 import type { ServiceState } from './service-state.js';
@@ -45,6 +46,8 @@ export class ClusterServices {
   readonly statistics: ValkeyStatisticsStore;
   readonly #registration: ServiceRegistration | null;
   readonly #discovery: ValkeyDiscovery | null;
+  /** Where etcd is not asked for Valkey. */
+  readonly #etcdProbe: EtcdProbe | null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: ClusterOptions) {
@@ -57,6 +60,7 @@ export class ClusterServices {
       etcd && valkey === null
         ? new ValkeyDiscovery(etcdKeys(etcd, nodeId), (targets) => this.valkey.use(targets))
         : null;
+    this.#etcdProbe = etcd && valkey ? new EtcdProbe(etcdKeys(etcd, nodeId)) : null;
     this.events = new EventPublisher(this.valkey);
     this.statistics = new ValkeyStatisticsStore(this.valkey);
     this.#registration = this.registration();
@@ -70,6 +74,8 @@ export class ClusterServices {
     const { valkey } = this.options;
     if (this.#discovery) await this.#discovery.start();
     else this.valkey.use(valkey && { statistics: valkey, events: valkey, uploads: valkey });
+    // Nobody waits for the sign of life of an etcd that nothing is read from.
+    void this.#etcdProbe?.start();
     this.#timer = setInterval(() => void this.valkey.ping(), PING_EVERY_MS).unref();
   }
 
@@ -81,7 +87,8 @@ export class ClusterServices {
 
   /** A row for each connection. */
   states(): ServiceState[] {
-    return [...(this.#discovery ? [this.#discovery.state()] : []), ...this.valkey.states()];
+    const etcd = (this.#discovery ?? this.#etcdProbe)?.state();
+    return [...(etcd ? [etcd] : []), ...this.valkey.states()];
   }
 
   async close(): Promise<void> {
@@ -89,6 +96,7 @@ export class ClusterServices {
     await this.#registration?.stop();
     this.events.stop();
     this.#discovery?.stop();
+    this.#etcdProbe?.stop();
     this.valkey.close();
   }
 

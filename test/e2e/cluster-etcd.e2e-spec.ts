@@ -136,4 +136,10 @@ describeWith(
     });
     expect(register(...options)).not.toContain('written');
   });
+
+  it('is not registered for service discovery any more when it has stopped', async () => {
+    server.signal('SIGTERM');
+    await server.ended();
+    expect(await valkey.client(0).keys('service_discovery.*')).toEqual([]);
+  });
 });

@@ -4,6 +4,7 @@ import { protectSecrets } from '../../observability/redact.js';
 import type { ServiceState } from '../service-state.js';
 import { targetsFromKeys, type ValkeyTargets } from '../valkey/valkey-target.js';
 import type { EtcdKeys } from './etcd-keys.js';
+import { etcdState } from './etcd-probe.js';
 
 const log = loggerFor('etcd');
 
@@ -50,14 +51,7 @@ export class ValkeyDiscovery {
   }
 
   state(): ServiceState {
-    const healthy = this.#problem === null;
-    return {
-      group: 'etcd',
-      id: 'etcd',
-      healthy,
-      message: this.#problem,
-      checkedAt: this.#checkedAt,
-    };
+    return etcdState(this.#problem, this.#checkedAt);
   }
 
   private async read(): Promise<void> {
