@@ -24,17 +24,18 @@ export function installBodyParsing(
   // GET is bodyless to Fastify, but managers send JSON bodies with it.
   fastify.addHttpMethod('GET', { hasBody: true, overrideExisting: true });
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser('*', async (request: FastifyRequest, payload: Readable) => {
+  fastify.addContentTypeParser('*', (request: FastifyRequest, payload: Readable, done) => {
     const { body: mode } = request.routeOptions.config;
-    if (mode === 'stream') return payload;
-    if (!announcesBody(request.raw)) return undefined;
+    if (mode === 'stream') return done(null, payload);
+    // A promise costs as much as a hook or two, and most requests have no body to wait for.
+    if (!announcesBody(request.raw)) return done(null, undefined);
     inviteBody(request.raw);
-    try {
-      return parseBody(await readBody(payload, limits), mode);
-    } catch (error) {
-      if (isLate(error)) countLimitReached(plane, 'json-body-timeout');
-      throw error;
-    }
+    return readBody(payload, limits)
+      .then((body) => parseBody(body, mode))
+      .catch((error: unknown) => {
+        if (isLate(error)) countLimitReached(plane, 'json-body-timeout');
+        throw error;
+      });
   });
   fastify.addHook('onRequest', (request, _reply, done) => {
     forgiveContentType(request);
@@ -63,32 +64,29 @@ function forgiveContentType(request: FastifyRequest): void {
  * Gathers the body. Not `for await`: leaving such a loop destroys the request, and with it the socket
  * that the 413 has to go out on.
  */
-async function readBody(payload: Readable, limits: HttpLimits): Promise<Buffer> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(tooLate(limits.jsonBodyTimeoutMs)), limits.jsonBodyTimeoutMs);
-  });
-  try {
-    return await Promise.race([gather(payload, limits.jsonBodyBytes), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function gather(payload: Readable, limitBytes: number): Promise<Buffer> {
+function readBody(
+  payload: Readable,
+  { jsonBodyBytes: limitBytes, jsonBodyTimeoutMs: timeoutMs }: HttpLimits,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(tooLate(timeoutMs)), timeoutMs);
+    const refuse = (error: Error): void => {
+      clearTimeout(timer);
+      reject(error);
+    };
     payload.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limitBytes) chunks.push(chunk);
-      else if (size > DISCARD_FACTOR * limitBytes) reject(tooLarge(limitBytes));
+      else if (size > DISCARD_FACTOR * limitBytes) refuse(tooLarge(limitBytes));
     });
     payload.once('end', () => {
+      clearTimeout(timer);
       if (size > limitBytes) reject(tooLarge(limitBytes));
-      else resolve(Buffer.concat(chunks, size));
+      else resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size));
     });
-    payload.once('error', reject);
+    payload.once('error', refuse);
   });
 }
 

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import { countAuthFailure } from '../observability/metrics.js';
@@ -83,7 +83,7 @@ function digestOf(secret: ManagerSecret): Buffer {
 }
 
 function sha256(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 function refused(reason: 'auth-missing' | 'auth-invalid', message: string): StorageError {

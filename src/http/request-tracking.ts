@@ -6,11 +6,7 @@ import { bytesBesideNode } from '../observability/bytes-beside-node.js';
 import { loggerFor } from '../observability/logger.js';
 import { observeRequest } from '../observability/metrics.js';
 import { redact } from '../observability/redact.js';
-import {
-  requestFacts,
-  traceRequest,
-  type RequestContext,
-} from '../observability/request-context.js';
+import { traceRequest, type RequestContext } from '../observability/request-context.js';
 import { auditRequest } from './audit.js';
 import type { Operation, Plane } from './operations.js';
 import { onResponseEnd } from './response-end.js';
@@ -71,7 +67,7 @@ interface Totals {
 }
 
 function report(request: FastifyRequest, response: ServerResponse, totals: Totals): void {
-  const { operation, errorCode, peer, principal } = request.storageContext;
+  const { operation, errorCode, peer, plane, principal } = request.storageContext;
   const aborted = !response.writableFinished;
   const statusCode = response.headersSent || !aborted ? response.statusCode : 499;
   observeRequest({
@@ -85,14 +81,16 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
   const quiet =
     (operation !== undefined && PROBES.has(operation as Operation)) || statusCode === 429;
   log[quiet ? 'debug' : 'info']('Request served', {
-    ...requestFacts(request.storageContext),
+    request_id: request.id,
+    plane,
     method: request.method,
     url: redact(request.originalUrl),
     status: statusCode,
-    ...(operation === undefined ? {} : { operation }),
-    ...(errorCode === undefined ? {} : { error_code: errorCode }),
-    ...(principal === undefined ? {} : { principal }),
-    ...(aborted ? { aborted } : {}),
+    // What is undefined is not written.
+    operation,
+    error_code: errorCode,
+    principal,
+    aborted: aborted || undefined,
     peer,
     bytes_in: totals.bytesIn,
     bytes_out: totals.bytesOut,

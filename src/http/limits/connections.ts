@@ -53,6 +53,8 @@ export function limitConnections(
 class Connections {
   /** By the client's address and port, which TLS leaves as they are. */
   readonly #open = new Map<string, Connection>();
+  /** By the socket that requests come on, once one has; TLS has one of its own. */
+  readonly #known = new WeakMap<Socket, Connection>();
   /** Those without a request, the longest idle first. */
   readonly #idle = new Set<Connection>();
 
@@ -62,7 +64,9 @@ class Connections {
   ) {}
 
   of(socket: Socket): Connection | undefined {
-    return this.#open.get(keyOf(socket));
+    const known = this.#known.get(socket) ?? this.#open.get(keyOf(socket));
+    if (known) this.#known.set(socket, known);
+    return known;
   }
 
   opened(socket: Socket): void {

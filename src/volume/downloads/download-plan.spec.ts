@@ -13,7 +13,7 @@ const plan = (
   headers: DownloadRequest['headers'] = {},
   method: 'GET' | 'HEAD' = 'GET',
   noCache = false,
-): DownloadPlan => planDownload({ method, headers, noCache }, file, 'BOUNDARY');
+): DownloadPlan => planDownload({ method, headers, noCache }, file, () => 'BOUNDARY');
 
 /** What the client would receive. */
 const rendered = ({ body }: DownloadPlan): Buffer =>

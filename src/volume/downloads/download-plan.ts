@@ -54,7 +54,7 @@ function entityTag(file: Pick<DownloadedFile, 'mtimeNs' | 'sizeBytes'>): string 
 export function planDownload(
   request: DownloadRequest,
   file: DownloadedFile,
-  boundary: string = newBoundary(),
+  makeBoundary: () => string = newBoundary,
 ): DownloadPlan {
   const current: Validators = { etag: entityTag(file), mtimeNs: file.mtimeNs };
   const validators = {
@@ -77,7 +77,7 @@ export function planDownload(
     ...validators,
   };
   const selection = rangesAskedFor(request, file.sizeBytes, current);
-  const plan = planBody(selection, file.sizeBytes, boundary);
+  const plan = planBody(selection, file.sizeBytes, makeBoundary);
   return {
     status: plan.status,
     headers: { ...common, ...plan.headers, 'content-length': String(bodyLength(plan.body)) },
@@ -95,7 +95,11 @@ function rangesAskedFor(
   return selectRanges(request.headers.range, size);
 }
 
-function planBody(selection: RangeSelection, size: number, boundary: string): DownloadPlan {
+function planBody(
+  selection: RangeSelection,
+  size: number,
+  makeBoundary: () => string,
+): DownloadPlan {
   if (selection === 'whole') {
     return { status: 200, headers: {}, body: size === 0 ? [] : [{ start: 0, length: size }] };
   }
@@ -109,6 +113,7 @@ function planBody(selection: RangeSelection, size: number, boundary: string): Do
   if (others.length === 0) {
     return { status: 206, headers: { 'content-range': contentRange(first, size) }, body: [first] };
   }
+  const boundary = makeBoundary();
   return {
     status: 206,
     headers: { 'content-type': `multipart/byteranges; boundary=${boundary}` },

@@ -122,6 +122,33 @@ describe('TransferTokens', () => {
     });
   });
 
+  it('forgets with a secret what tokens of that secret granted', () => {
+    const mine = tokens({ tokenKeys: ['old'] });
+    const path = p('a');
+    const download = mine.issueDownload({
+      ref: ref(SCOPED),
+      path,
+      archive: false,
+      unmanagedPath: null,
+    });
+    const session = '0'.repeat(32);
+    const upload = mine.issueUpload({ ref: ref(SCOPED), path, sizeBytes: 1, session });
+    mine.verifyDownload(download);
+    mine.verifyUpload(upload);
+    mine.useKeys(['new']);
+    for (const call of [() => mine.verifyDownload(download), () => mine.verifyUpload(upload)]) {
+      expect(refusal(call)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'token-signature' });
+    }
+  });
+
+  it('takes no token of one kind for the other', () => {
+    const mine = tokens();
+    const grant = { ref: ref(SCOPED), path: p('a'), archive: false, unmanagedPath: null };
+    const token = mine.issueDownload(grant);
+    mine.verifyDownload(token);
+    expect(refusal(() => mine.verifyUpload(token))).toMatchObject({ reason: 'token-claims' });
+  });
+
   it('accepts extra claims, and tokens of the original', () => {
     const token = forge({
       op: 'download',

@@ -5,6 +5,7 @@ import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import type { RelPath } from '../ids/relpath.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
 import { Claims } from './claims.js';
+import { RecentGrants } from './recent-grants.js';
 import { claimError, isSignatureMismatch, tokenError } from './token-errors.js';
 import { UnmanagedRoots } from './unmanaged-roots.js';
 
@@ -54,6 +55,8 @@ type Verify = (token: string) => Payload;
 export class TransferTokens {
   #sign!: (payload: Payload) => string;
   #verifiers: readonly Verify[] = [];
+  #downloads = new RecentGrants<Verified<DownloadGrant>>();
+  #uploads = new RecentGrants<Verified<UploadGrant>>();
   readonly #unmanagedRoots: UnmanagedRoots;
 
   constructor(@Inject(DOMAIN_SETTINGS) private readonly settings: DomainSettings) {
@@ -65,6 +68,8 @@ export class TransferTokens {
   useKeys(keys: readonly string[]): void {
     const [current] = keys;
     if (current === undefined) throw new Error('a secret for tokens is needed');
+    this.#downloads = new RecentGrants();
+    this.#uploads = new RecentGrants();
     this.#sign = createSigner({
       key: Buffer.from(current, 'utf8'),
       algorithm: 'HS256',
@@ -97,15 +102,19 @@ export class TransferTokens {
   }
 
   verifyDownload(token: string): Verified<DownloadGrant> {
+    const known = this.#downloads.get(token);
+    if (known) return known;
     const claims = this.claims(token, 'op', 'download');
     const ref = { volume: claims.text('volume'), id: claims.vfolderId('vfid') };
-    return {
+    const grant = {
       ref,
       path: claims.path('relpath', ref.id),
       archive: claims.optionalFlag('archive'),
       unmanagedPath: this.unmanagedClaim(claims),
       expiresAt: claims.expiresAt(),
     };
+    this.#downloads.add(token, grant);
+    return grant;
   }
 
   /** @throws StorageError TOO_LARGE for a token over 8 KiB */
@@ -121,15 +130,19 @@ export class TransferTokens {
   }
 
   verifyUpload(token: string): Verified<UploadGrant> {
+    const known = this.#uploads.get(token);
+    if (known) return known;
     const claims = this.claims(token, 'op', 'upload');
     const ref = { volume: claims.text('volume'), id: claims.vfolderId('vfid') };
-    return {
+    const grant = {
       ref,
       path: claims.path('relpath', ref.id),
       sizeBytes: claims.sizeBytes('size'),
       session: claims.sessionId('session'),
       expiresAt: claims.expiresAt(),
     };
+    this.#uploads.add(token, grant);
+    return grant;
   }
 
   /** @throws StorageError TOO_LARGE for a token over 8 KiB */
