@@ -18,6 +18,8 @@ import { ParametersPipe } from './validation.pipe.js';
 
 /** How often Node looks for connections whose headers are late, as a part of the time they have. */
 const HEADER_CHECKS = 4;
+/** Of whole requests and connections: a PATCH or an archive may last for hours. */
+const NO_TIMEOUT = 0;
 
 interface TlsOptions {
   /** PEM, with the chain. */
@@ -85,6 +87,8 @@ function serverOptions(options: PlaneOptions, limits: HttpLimits): AdapterOption
   const http = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headerTimeoutMs,
+    // Fastify sets it too, but only once the server is there, and that refuses headers more time than requests.
+    requestTimeout: NO_TIMEOUT,
     connectionsCheckingInterval: Math.ceil(limits.headerTimeoutMs / HEADER_CHECKS),
   };
   return {
@@ -93,9 +97,8 @@ function serverOptions(options: PlaneOptions, limits: HttpLimits): AdapterOption
     logger: false,
     exposeHeadRoutes: false,
     keepAliveTimeout: limits.keepAliveMs,
-    // A PATCH or an archive may last for hours.
-    requestTimeout: 0,
-    connectionTimeout: 0,
+    requestTimeout: NO_TIMEOUT,
+    connectionTimeout: NO_TIMEOUT,
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     requestIdHeader: false,
     genReqId: (request) => requestIdOf(request.headers),

@@ -131,6 +131,11 @@ describe('slow clients', () => {
     await once(silent, 'close');
   });
 
+  it.each([301, 3600])('may have %i s for their headers', async (seconds) => {
+    const port = await start({ limits: { headerTimeoutMs: seconds * 1000 } });
+    expect((await send(port, 'GET', '/status')).status).toBe(200);
+  });
+
   it('are cut off when their JSON body does not come', async () => {
     const port = await start({ limits: { jsonBodyTimeoutMs: 100 } });
     const answer = await sendRaw(
