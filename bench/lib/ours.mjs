@@ -1,6 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { createSigner } from 'fast-jwt';
 import { stringify } from 'smol-toml';
 import { freePorts, ServerProcess } from './processes.mjs';
@@ -63,15 +66,14 @@ export class StorageProxy {
     return { [AUTH_HEADER]: SECRET, 'Content-Type': 'application/json' };
   }
 
+  /** On a connection of its own: what making a tree takes, an idle one does not outlast. */
   async call(method, path, body) {
-    const answer = await fetch(`http://127.0.0.1:${this.manager}${path}`, {
-      method,
-      headers: this.authorization,
-      ...(body && { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-    return text === '' ? undefined : JSON.parse(text);
+    const { statusCode, content } = await exchange(
+      { port: this.manager, method, path, headers: this.authorization },
+      body === undefined ? '' : JSON.stringify(body),
+    );
+    if (statusCode >= 400) throw new Error(`${method} ${path}: ${statusCode} ${content}`);
+    return content === '' ? undefined : JSON.parse(content);
   }
 
   /** The same for GET, whose parameters go into the query. */
@@ -110,6 +112,13 @@ export class StorageProxy {
   async stop() {
     await this.process.stop();
   }
+}
+
+async function exchange(options, body) {
+  const request = http.request({ host: '127.0.0.1', agent: false, ...options });
+  request.end(body);
+  const [answer] = await once(request, 'response');
+  return { statusCode: answer.statusCode, content: await text(answer) };
 }
 
 async function isReady(port) {

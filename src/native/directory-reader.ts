@@ -68,6 +68,16 @@ export class DirectoryReader {
     return this.#buffer.copy(target, at, start, this.#buffer.indexOf(0, start));
   }
 
+  /** A hash of the current entry's name, 32 bits (FNV-1a, folded so that low bits depend on all of it). */
+  nameHash(): number {
+    const buffer = this.#buffer;
+    let hash = 0x811c9dc5;
+    for (let at = this.#entry + NAME_AT; buffer[at] !== 0; at++) {
+      hash = Math.imul(hash ^ buffer[at]!, 0x01000193);
+    }
+    return (hash ^ (hash >>> 16)) >>> 0;
+  }
+
   /** Position behind the current entry, for lseek on the same directory: opaque, may use all 64 bits. */
   offset(): bigint {
     return this.#buffer.readBigInt64LE(this.#entry + OFFSET_AT);

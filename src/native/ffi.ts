@@ -71,13 +71,23 @@ export function bind<Args extends readonly unknown[]>(
 ): NativeFunction<Args> {
   const fn = libc.func(prototype);
 
-  const sync = (...args: Args): number =>
-    uninterrupted(() => {
-      throwInjected(syscall);
+  const once = (args: Args): number => {
+    throwInjected(syscall);
+    const result = Number(fn(...args));
+    if (result < 0) throw new SystemError(koffi.errno(), syscall);
+    return result;
+  };
+
+  const sync = (...args: Args): number => {
+    // Walks make millions of calls: the first attempt costs no closure.
+    if (injector === undefined) {
       const result = Number(fn(...args));
-      if (result < 0) throw new SystemError(koffi.errno(), syscall);
-      return result;
-    });
+      if (result >= 0) return result;
+      const errno = koffi.errno();
+      if (errno !== Errno.EINTR) throw new SystemError(errno, syscall);
+    }
+    return uninterrupted(() => once(args));
+  };
 
   const callOnce = (args: Args): Promise<number> =>
     new Promise((resolve, reject) => {

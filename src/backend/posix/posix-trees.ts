@@ -11,6 +11,7 @@ import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { decodeEntries, decodeScannedEntries } from './entry-codec.js';
 import type { TreePool } from './tree-pool.js';
+import { together } from './together.js';
 
 const SLASH = Buffer.from('/');
 
@@ -55,16 +56,28 @@ export class PosixTrees implements TreeOperations {
     for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
   }
 
-  /** @param options with `filesOnly`, the sizes of directories are left out */
-  usage(
-    location: TreeLocation,
+  /**
+   * By all threads of the volume, since asking for sizes is all there is to it.
+   *
+   * @param options with `filesOnly`, the sizes of directories are left out
+   */
+  async usage(
+    { path }: TreeLocation,
     {
       omit = [],
       filesOnly = false,
       ...options
     }: UsageOptions & { readonly filesOnly?: boolean } = {},
   ): Promise<TreeUsage> {
-    return this.pool.run({ kind: 'usage', path: location.path, omit, filesOnly }, options);
+    const count = this.pool.maxThreads;
+    const parts = await together(count, options, (index, task) => {
+      const share = { index, count };
+      return this.pool.run<TreeUsage>({ kind: 'usage', path, omit, filesOnly, share }, task);
+    });
+    return {
+      fileCount: parts.reduce((sum, part) => sum + part.fileCount, 0),
+      usedBytes: parts.reduce((sum, part) => sum + part.usedBytes, 0),
+    };
   }
 
   /** Extended attributes of a directory, in the order of `names`; `null` for each that it does not have. */

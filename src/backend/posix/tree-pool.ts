@@ -39,6 +39,11 @@ export class TreePool {
     this.#options = { maxThreads: MAX_THREADS, idleMs: IDLE_MS, ...options };
   }
 
+  /** Into how many tasks work is split that may go on side by side. */
+  get maxThreads(): number {
+    return this.#options.maxThreads;
+  }
+
   get threadCount(): number {
     return this.#threads.size;
   }

@@ -1,3 +1,5 @@
+import type { WalkShare } from './walks/usage.js';
+
 /**
  * What the pool and its worker threads say to each other. Structured clone turns Buffers into Uint8Arrays, so
  * bytes are typed as such here.
@@ -34,6 +36,7 @@ export type TreeOrder =
       readonly path: Uint8Array;
       readonly omit: readonly Uint8Array[];
       readonly filesOnly?: boolean;
+      readonly share?: WalkShare;
     }
   | {
       readonly kind: 'attributes';

@@ -50,12 +50,10 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
       return scan(fd, order.omit.map(bytes), pace);
     }
     case 'usage':
-      return usage(
-        openLocation(volume, bytes(order.path)),
-        order.omit.map(bytes),
-        pace,
-        order.filesOnly,
-      );
+      return usage(openLocation(volume, bytes(order.path)), pace, {
+        ...order,
+        omit: order.omit.map(bytes),
+      });
     case 'attributes':
       return attributes(openLocation(volume, bytes(order.path)), order.names);
     case 'copy':

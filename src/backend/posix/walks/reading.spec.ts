@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Entry, ScannedEntry } from '../../contract/entry.js';
+import type { TreeUsage } from '../../contract/tree-operations.js';
 import { decodeEntries, decodeScannedEntries } from '../entry-codec.js';
 import {
   asNobody,
@@ -128,11 +129,36 @@ describe('walks that read', () => {
       fs.symlinkSync('/usr', at('a/link'));
       fs.symlinkSync('a', at('loop'));
       const expected = Number(execFileSync('du', ['-sb', top]).toString().split('\t')[0]);
-      const { result } = drain(usage(openDirectory(top), [], new Pace()));
+      const { result } = drain(usage(openDirectory(top), new Pace()));
       expect(result).toEqual({
         fileCount: 5,
         usedBytes: expected - fs.statSync(top).size,
       });
+    });
+
+    it.each([1, 2, 3])('counts every entry once when %d walks share the tree', (count) => {
+      for (const directory of ['', 'a', 'b', 'a/c', 'a/d', 'b/e/f']) {
+        fs.mkdirSync(at(directory), { recursive: true });
+        for (let index = 0; index < 20; index++) {
+          fs.writeFileSync(at(path.join(directory, `file-${index}`)), Buffer.alloc(index + 1));
+        }
+      }
+      const omit = [Buffer.from('file-7')];
+      for (const filesOnly of [false, true]) {
+        const part = (index: number): TreeUsage =>
+          drain(usage(openDirectory(top), new Pace(), { omit, filesOnly, share: { index, count } }))
+            .result;
+        const parts = Array.from({ length: count }, (_, index) => part(index));
+        const whole = drain(usage(openDirectory(top), new Pace(), { omit, filesOnly })).result;
+        expect(whole.fileCount).toBe(6 * 20 - 1 + 6);
+        expect(parts.every(({ fileCount }) => fileCount < whole.fileCount || count === 1)).toBe(
+          true,
+        );
+        expect({
+          fileCount: parts.reduce((sum, { fileCount }) => sum + fileCount, 0),
+          usedBytes: parts.reduce((sum, { usedBytes }) => sum + usedBytes, 0),
+        }).toEqual(whole);
+      }
     });
 
     it('counts a directory that may not be read, and goes on', () => {
@@ -140,7 +166,7 @@ describe('walks that read', () => {
       fs.writeFileSync(at('closed/inner'), '');
       fs.writeFileSync(at('open'), 'x');
       fs.chmodSync(at('closed'), 0);
-      const restricted = asNobody(() => drain(usage(openDirectory(top), [], new Pace())).result);
+      const restricted = asNobody(() => drain(usage(openDirectory(top), new Pace())).result);
       expect(restricted.fileCount).toBe(2);
     });
 
@@ -148,7 +174,7 @@ describe('walks that read', () => {
       makeDeepTree(top, 10_000);
       const before = countDescriptors();
       let most = 0;
-      const { result } = drain(usage(openDirectory(top), [], new Pace()), (step) => {
+      const { result } = drain(usage(openDirectory(top), new Pace()), (step) => {
         if (step % 50 === 0) most = Math.max(most, countDescriptors());
       });
       expect(result.fileCount).toBe(10_001);
@@ -159,7 +185,7 @@ describe('walks that read', () => {
     it('closes its descriptors when it is ended halfway', () => {
       makeDeepTree(top, 200);
       const before = countDescriptors();
-      const walk = usage(openDirectory(top), [], new Pace());
+      const walk = usage(openDirectory(top), new Pace());
       walk.next();
       expect(countDescriptors()).toBeGreaterThan(before);
       walk.return(undefined as never);
@@ -206,7 +232,7 @@ describe('walks that read', () => {
       const pace = (): Pace => Object.assign(new Pace(), { hidden: [Buffer.from('.snapshot')] });
       const met = drain(scan(openDirectory(top), [], pace())).batches.flatMap(decodeScannedEntries);
       expect(paths(met).toSorted()).toEqual(['.snapshots', 'a']);
-      expect(drain(usage(openDirectory(top), [], pace())).result.fileCount).toBe(2);
+      expect(drain(usage(openDirectory(top), pace())).result.fileCount).toBe(2);
       const listed = drain(list(openDirectory(top), { limit: 0 }, pace())).batches;
       expect(listed.flatMap(decodeEntries)).toHaveLength(2);
     });

@@ -10,15 +10,32 @@ import { enterIfReadable, statIfPresent } from './tolerance.js';
 const TYPE_AND_SIZE = 0x201;
 
 /**
+ * One of `count` walks over the same tree, from 0 on: of the top directory's entries each takes those whose names fall
+ * to it, with all that is below, so that together they count every entry once.
+ */
+export interface WalkShare {
+  readonly index: number;
+  readonly count: number;
+}
+
+export interface UsageRequest {
+  /** Names in the top directory that do not count, nor what is below. */
+  readonly omit?: readonly Buffer[];
+  /** The sizes of directories are left out. */
+  readonly filesOnly?: boolean;
+  readonly share?: WalkShare;
+}
+
+const WHOLE: WalkShare = { index: 0, count: 1 };
+
+/**
  * Counts every entry below the directory `fd`, which is taken over, and sums up their sizes. A directory that
- * may not be read counts as one entry; what has one of the names in `omit` in the top directory does not count.
- * With `filesOnly` the sizes of directories are left out.
+ * may not be read counts as one entry.
  */
 export function* usage(
   fd: number,
-  omit: readonly Buffer[],
   pace: Pace,
-  filesOnly = false,
+  { omit = [], filesOnly = false, share = WHOLE }: UsageRequest = {},
 ): Walk<TreeUsage> {
   const { progress } = pace;
   const descent = new Descent<undefined>(fd, undefined, pace.hidden);
@@ -33,13 +50,13 @@ export function* usage(
       const { entry, here } = descent;
       const isLeftOut =
         omit.length > 0 && descent.depth === 0 && omit.some((name) => name.equals(entry.name()));
-      if (!isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
+      // Who reads the same directory at the same time comes to the same shares.
+      const isOurs = descent.depth > 0 || entry.nameHash() % share.count === share.index;
+      if (isOurs && !isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
         const isDirectory =
           entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR);
         pace.count(isDirectory && filesOnly ? 0 : stat.size);
-        if (isDirectory) {
-          enterIfReadable(descent, entry.name(), undefined);
-        }
+        if (isDirectory) enterIfReadable(descent, entry.name(), undefined);
       }
       if (pace.step()) yield;
     }
