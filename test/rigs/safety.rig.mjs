@@ -14,14 +14,19 @@ const schemathesis = join(environment, 'bin', 'schemathesis');
 
 /** On this machine itself. Much of it waits, so two suites at a time fill two processors. */
 export async function run(jestArguments) {
-  if (!existsSync(schemathesis)) install();
   const [program, ...command] = jestCommand(name, ['--maxWorkers=2', ...jestArguments]);
   const { status } = spawnSync(program, command, {
     cwd: repository,
     stdio: 'inherit',
-    env: { ...process.env, STORAGE_PROXY_TEST_SCHEMATHESIS: schemathesis },
+    env: { ...process.env, ...prepare() },
   });
   return status ?? 1;
+}
+
+/** Installs what comes from PyPI, once. Returns what the suite has to find in its environment. */
+export function prepare() {
+  if (!existsSync(schemathesis)) install();
+  return { STORAGE_PROXY_TEST_SCHEMATHESIS: schemathesis };
 }
 
 function install() {

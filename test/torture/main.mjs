@@ -14,6 +14,8 @@ import { spawn } from 'node:child_process';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { jestCommand, repository } from '../rigs/jest-command.mjs';
+import { provision } from '../rigs/packages.mjs';
+import { name as suite, packages, prepare } from '../rigs/safety.rig.mjs';
 
 const {
   minutes,
@@ -28,6 +30,7 @@ const {
   .strictOptions()
   .parseSync();
 
+await provision(packages, suite);
 const directory = mkdtempSync(join(tmpdir(), 'torture-'));
 const figures = join(directory, 'figures.jsonl');
 console.log(`torture: ${minutes} minutes, seed ${seed}`);
@@ -38,15 +41,13 @@ rmSync(directory, { recursive: true });
 process.exitCode = code === 0 ? 0 : 1;
 
 function run() {
-  const [program, ...command] = jestCommand('safety', [
-    '--runInBand',
-    ...jestArguments.map(String),
-  ]);
+  const [program, ...command] = jestCommand(suite, ['--runInBand', ...jestArguments.map(String)]);
   const child = spawn(program, command, {
     cwd: repository,
     stdio: 'inherit',
     env: {
       ...process.env,
+      ...prepare(),
       TORTURE_MINUTES: String(minutes),
       TORTURE_SEED: String(seed),
       TORTURE_FIGURES: figures,
