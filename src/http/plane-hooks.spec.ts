@@ -4,6 +4,7 @@ import { Controller, Get, Head, Module, Patch, Post, Res } from '@nestjs/common'
 import type { FastifyReply } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import { configureLogging } from '../observability/logger.js';
+import { tracedRequest } from '../observability/request-context.js';
 import { clientCors } from './cors.js';
 import { managerAuth, type ManagerSecret } from './manager-auth.js';
 import { Operation } from './operation.decorator.js';
@@ -19,7 +20,14 @@ class TestController {
   @Get('volumes')
   @Operation('volumes.list', { ...doc, body: 'none' })
   volumes(): object {
-    return { volumes: [] };
+    return { volumes: [], traced: tracedRequest()?.operation ?? null };
+  }
+
+  @Get('used-bytes')
+  @Operation('folder.used-bytes', doc)
+  async usedBytes(): Promise<object> {
+    await Promise.resolve();
+    return { traced: tracedRequest()?.operation ?? null };
   }
 
   @Get('status')
@@ -119,6 +127,16 @@ describe('manager authentication', () => {
   it('leaves probes open', async () => {
     expect((await send('/status')).status).toBe(200);
   });
+});
+
+it('traces what is asked for now and then, and not what is asked for all the time', async () => {
+  const { port } = await start({ plane: 'manager' });
+  const traced = async (path: string): Promise<unknown> =>
+    (await request(port, 'GET', path)).json['traced'];
+  expect([await traced('/used-bytes'), await traced('/volumes')]).toEqual([
+    'folder.used-bytes',
+    null,
+  ]);
 });
 
 describe('CORS of the client plane', () => {
