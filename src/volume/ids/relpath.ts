@@ -75,6 +75,20 @@ export class RelPath {
     return name;
   }
 
+  /**
+   * The same in memory of its own, to be kept for long: a name of a parsed path lies in a pool that Node shares out, and
+   * keeps all 8 KiB of it.
+   */
+  detached(): RelPath {
+    return new RelPath(
+      this.parts.map((part) => {
+        const own = Buffer.allocUnsafeSlow(part.length);
+        part.copy(own);
+        return own;
+      }),
+    );
+  }
+
   /** The root is its own parent. */
   parent(): RelPath {
     return new RelPath(this.parts.slice(0, -1));

@@ -122,6 +122,17 @@ describe('TransferTokens', () => {
     });
   });
 
+  it('keeps of a token no more memory than its path needs', () => {
+    const codec = tokens();
+    const granted = { ref: ref(SCOPED), path: p('dir/file') };
+    const download = codec.issueDownload({ ...granted, archive: false, unmanagedPath: null });
+    const upload = codec.issueUpload({ ...granted, sizeBytes: 1, session: '0'.repeat(32) });
+    for (const { path } of [codec.verifyDownload(download), codec.verifyUpload(upload)]) {
+      expect(path.toString()).toBe('dir/file');
+      expect(path.parts.map(({ buffer }) => buffer.byteLength)).toEqual([3, 4]);
+    }
+  });
+
   it('forgets with a secret what tokens of that secret granted', () => {
     const mine = tokens({ tokenKeys: ['old'] });
     const path = p('a');

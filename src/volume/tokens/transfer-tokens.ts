@@ -108,7 +108,7 @@ export class TransferTokens {
     const ref = { volume: claims.text('volume'), id: claims.vfolderId('vfid') };
     const grant = {
       ref,
-      path: claims.path('relpath', ref.id),
+      path: claims.path('relpath', ref.id).detached(),
       archive: claims.optionalFlag('archive'),
       unmanagedPath: this.unmanagedClaim(claims),
       expiresAt: claims.expiresAt(),
@@ -136,7 +136,7 @@ export class TransferTokens {
     const ref = { volume: claims.text('volume'), id: claims.vfolderId('vfid') };
     const grant = {
       ref,
-      path: claims.path('relpath', ref.id),
+      path: claims.path('relpath', ref.id).detached(),
       sizeBytes: claims.sizeBytes('size'),
       session: claims.sessionId('session'),
       expiresAt: claims.expiresAt(),
