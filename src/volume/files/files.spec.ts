@@ -5,7 +5,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { DomainRig, HostFolder, p, SCOPED, UNSCOPED } from '../testing/domain-rig.js';
-import type { VolumeRegistry } from '../volume-registry.js';
 import type { Files } from './files.js';
 
 describe('Files', () => {
@@ -15,12 +14,11 @@ describe('Files', () => {
   let read: HostFolder['read'];
   let exists: HostFolder['exists'];
   let files: Files;
-  let registry: VolumeRegistry;
   beforeEach(async () => {
     rig = new DomainRig();
     ({ path: host, write, read, exists } = new HostFolder(rig, SCOPED));
     const worker = await rig.worker();
-    ({ files, registry } = worker);
+    ({ files } = worker);
     await worker.vfolders.create(SCOPED);
     await worker.vfolders.create(UNSCOPED);
     fs.writeFileSync(path.join(rig.path, 'secret'), 'secret');
