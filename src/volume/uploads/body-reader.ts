@@ -1,9 +1,16 @@
 import type { Readable } from 'node:stream';
 
 /** As much as goes into one write: large enough that the hop to a thread costs nothing beside the copy. */
-const BATCH_BYTES = 1024 * 1024;
-/** With this much unwritten the socket is no longer read, and TCP tells the client to wait. */
-const HIGH_WATER_BYTES = 2 * BATCH_BYTES;
+const MAX_BATCH_BYTES = 1024 * 1024;
+/** One read of a socket. */
+const MIN_BATCH_BYTES = 64 * 1024;
+/**
+ * What the batches of all bodies add up to. V8 marks its whole heap each time when some 64 MiB of buffers have come
+ * and not gone: with a mebibyte for each of 16 bodies that was 40 % of the CPU, with 128 KiB next to nothing.
+ */
+const ALL_BATCHES_BYTES = 2 * MAX_BATCH_BYTES;
+/** With so many batches unwritten the socket is no longer read, and TCP tells the client to wait. */
+const HIGH_WATER_BATCHES = 2;
 const TICK_MS = 250;
 /** Without a byte for so long, a client that shall let go is taken to be gone. */
 const QUIET_MS = 500;
@@ -22,8 +29,11 @@ export interface BodyReaderOptions {
   readonly idleTimeoutMs: number;
 }
 
+/** Bodies that are being read. */
+let openReaders = 0;
+
 /**
- * A request body in batches of about a mebibyte, read from the stream's own events: no further stream
+ * A request body in batches of up to about a mebibyte, read from the stream's own events: no further stream
  * stands between the socket and the disk. While one batch is being written the next one gathers.
  */
 export class BodyReader {
@@ -35,6 +45,7 @@ export class BodyReader {
   #quietMs = 0;
   #receivedAtTick = 0;
   #graceMs = Infinity;
+  #isOpen = true;
   readonly #ticker: NodeJS.Timeout;
   readonly #cutShort = new AbortController();
 
@@ -42,6 +53,7 @@ export class BodyReader {
     private readonly body: Readable,
     private readonly options: BodyReaderOptions,
   ) {
+    openReaders++;
     body.on('data', this.#onData).on('end', this.#onEnd);
     body.on('close', this.#onClose).on('error', this.#onClose);
     this.#ticker = setInterval(() => this.tick(), TICK_MS);
@@ -61,7 +73,7 @@ export class BodyReader {
 
   /** The next bytes, or `null` when none are left. Not to be called again before it has resolved. */
   async next(): Promise<readonly Buffer[] | null> {
-    if (this.#end === undefined && this.#gatheredBytes < BATCH_BYTES) {
+    if (this.#end === undefined && this.#gatheredBytes < batchBytes()) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -88,6 +100,8 @@ export class BodyReader {
 
   /** Stops listening. An unfinished body is left paused; its owner discards the rest. */
   close(): void {
+    if (this.#isOpen) openReaders--;
+    this.#isOpen = false;
     clearInterval(this.#ticker);
     this.body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
     if (!this.body.readableEnded) this.body.pause();
@@ -98,8 +112,9 @@ export class BodyReader {
     if (this.#receivedBytes > this.options.limitBytes) return this.finish('surplus');
     this.#chunks.push(chunk);
     this.#gatheredBytes += chunk.length;
-    if (this.#gatheredBytes >= HIGH_WATER_BYTES) this.body.pause();
-    if (this.#gatheredBytes >= BATCH_BYTES) this.wake();
+    const batch = batchBytes();
+    if (this.#gatheredBytes >= HIGH_WATER_BATCHES * batch) this.body.pause();
+    if (this.#gatheredBytes >= batch) this.wake();
   };
 
   readonly #onEnd = (): void => this.finish('complete');
@@ -137,4 +152,10 @@ export class BodyReader {
     this.finish('broken');
     this.body.destroy();
   }
+}
+
+/** What one body gathers before it is written, as long as no more are read at a time. */
+function batchBytes(): number {
+  const share = ALL_BATCHES_BYTES / Math.max(1, openReaders);
+  return Math.min(MAX_BATCH_BYTES, Math.max(MIN_BATCH_BYTES, share));
 }
