@@ -21,7 +21,9 @@ export async function run({ directory, rounds, scale, note }) {
   try {
     const small = 10_000;
     const large = Math.round(1_000_000 * scale);
+    const tenth = small / 10;
     for (const [label, count] of [
+      ['tenth', tenth],
       ['small', small],
       ['large', large],
     ]) {
@@ -56,6 +58,15 @@ export async function run({ directory, rounds, scale, note }) {
           { name: 'readdir + lstat alone, in process', measure: timed(alone) },
         ],
         targets: { [peer.name]: 0.25 },
+      })),
+      ...(await compare({
+        ...common,
+        work: 'all entries at ten times the size',
+        contenders: [
+          { name: `of ${small}`, server: proxy.process, measure: timed(() => list('small')) },
+          { name: `of ${tenth}`, server: proxy.process, measure: timed(() => list('tenth')) },
+        ],
+        targets: { [`of ${tenth}`]: 11 },
       })),
       ...(await compare({
         ...common,

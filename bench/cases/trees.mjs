@@ -21,7 +21,9 @@ export async function run({ directory, rounds, scale, note }) {
     const folder = await proxy.createFolder();
     note(`making ${shape.directories * shape.files} files`);
     makeTree(folder.path, shape);
-    rows.push(...(await usage(proxy, folder, shape, rounds)));
+    const tenth = await proxy.createFolder();
+    makeTree(tenth.path, { ...shape, files: shape.files / 10 });
+    rows.push(...(await usage(proxy, { folder, tenth }, shape, rounds)));
     rows.push(...(await deletion(proxy, directory, shape, Math.min(rounds, 3))));
     rows.push(...(await clone(proxy, directory, scale, Math.min(rounds, 3))));
     return rows;
@@ -30,11 +32,13 @@ export async function run({ directory, rounds, scale, note }) {
   }
 }
 
-async function usage(proxy, folder, { directories, files }, rounds) {
-  const ask = async () => {
-    const { seconds } = await clocked(() => proxy.get('/folder/usage', folder.ref));
+async function usage(proxy, { folder, tenth }, { directories, files }, rounds) {
+  const askFor = async ({ ref }) => {
+    const { seconds } = await clocked(() => proxy.get('/folder/usage', ref));
     return { value: seconds };
   };
+  const ask = () => askFor(folder);
+  const count = directories * files;
   const latency = async (work) => {
     const waits = [];
     const state = { running: true };
@@ -49,13 +53,23 @@ async function usage(proxy, folder, { directories, files }, rounds) {
   return [
     ...(await compare({
       ...COMMON,
-      work: `usage of ${directories * files} files in ${directories} directories`,
+      work: `usage of ${count} files in ${directories} directories`,
       rounds,
       contenders: [
         { name: 'storage-proxy', server: proxy.process, measure: ask },
         { name: 'du -sb', measure: async () => asSample(await timed('du', ['-sb', folder.path])) },
       ],
       targets: { 'du -sb': 0.7 },
+    })),
+    ...(await compare({
+      ...COMMON,
+      work: 'usage at ten times the size',
+      rounds,
+      contenders: [
+        { name: `of ${count} files`, server: proxy.process, measure: ask },
+        { name: `of ${count / 10} files`, server: proxy.process, measure: () => askFor(tenth) },
+      ],
+      targets: { [`of ${count / 10} files`]: 11 },
     })),
     ...(await compare({
       unit: 'ms',
