@@ -5,6 +5,11 @@
 export class LoopTurns {
   readonly #waiting: (() => void)[] = [];
 
+  /** Somebody waits already. */
+  get areTaken(): boolean {
+    return this.#waiting.length > 0;
+  }
+
   take(): Promise<void> {
     return new Promise((resolve) => {
       this.#waiting.push(resolve);

@@ -161,9 +161,11 @@ async function fillSocket(
     let count = Math.min(MAX_AT_ONCE_BYTES, end - offset);
     let moved: number;
     try {
-      if (file.isResident) await turns.take();
+      // Whoever would have to wait for another transfer goes to the pool, which has other cores.
+      const isMyTurn = file.isResident !== undefined && !turns.areTaken;
+      if (isMyTurn) await turns.take();
       body.throwIfStopped();
-      if (file.isResident?.(offset, count)) {
+      if (isMyTurn && file.isResident?.(offset, count)) {
         moved = sync.sendfile(descriptor.fd, fd, offset, count);
       } else {
         count = Math.min(MAX_CALL_BYTES, end - offset);
