@@ -13,8 +13,8 @@ const REST_MS = 60_000;
 /** Of a worker: client, manager and internal. */
 const LISTENERS = 3;
 const MIB = 1024 * 1024;
-/** Less than one kibibyte for each request of the short mode, most of it the memories below. */
-const HEAP_SLACK = 6 * MIB;
+/** For the short mode, in which a fast machine may fill most of the memories below, which take six mebibytes. */
+const HEAP_SLACK = 10 * MIB;
 /**
  * A worker remembers its last 2,000 jobs and of each kind the last 2,048 tokens, a kibibyte each. After so many requests of
  * this load all of these memories are full: what grows from then on is a leak.
