@@ -177,9 +177,15 @@ export const OPERATIONS = {
   ),
 
   'jobs.list': manager('jobs', 'list-query'),
-  'jobs.read': manager('jobs', 'read', 'NOT_FOUND/job'),
-  'jobs.cancel': manager('jobs', 'update', 'NOT_FOUND/job', 'IN_PROGRESS/job'),
-  'jobs.watch': manager('jobs', 'read', 'NOT_FOUND/job'),
+  'jobs.read': manager('jobs', 'read', 'NOT_FOUND/job', 'UNAVAILABLE/volume'),
+  'jobs.cancel': manager(
+    'jobs',
+    'update',
+    'NOT_FOUND/job',
+    'IN_PROGRESS/job',
+    'UNAVAILABLE/volume',
+  ),
+  'jobs.watch': manager('jobs', 'read', 'NOT_FOUND/job', 'UNAVAILABLE/volume'),
 
   download: client(
     'download',

@@ -222,7 +222,8 @@ export class Volume {
     });
   }
 
-  private assertUsable(): void {
+  /** @throws StorageError UNAVAILABLE when calls would fail, or wait for a volume that hangs */
+  assertUsable(): void {
     void this.strategies;
   }
 

@@ -33,4 +33,17 @@ describe('Jobs', () => {
     await expect(late.jobs.get(randomUUID())).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await late.jobs.drain(1_000);
   });
+
+  it('does not wait for a volume that hangs, all of whose slots are taken', async () => {
+    const { volume } = worker;
+    let answer = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    const stuck = Array.from({ length: 64 }, () => volume.io(() => answered));
+    volume.markHung('it does not answer');
+    const refusal = { code: 'UNAVAILABLE', details: { subject: 'volume', volume: 'local' } };
+    await expect(worker.jobs.get(randomUUID())).rejects.toMatchObject(refusal);
+    volume.markHung(null);
+    answer();
+    await Promise.all(stuck);
+  });
 });

@@ -130,6 +130,8 @@ export class Jobs {
 
   private async look(volume: Volume, id: JobId): Promise<Job | undefined> {
     try {
+      // Before it waits for a slot of a volume that may never answer.
+      volume.assertUsable();
       const record = await new JobStore(volume).read(id);
       return record && jobOf(record);
     } catch (error) {
