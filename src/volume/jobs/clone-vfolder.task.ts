@@ -72,13 +72,9 @@ export class CloneVFolderTask extends JobTask<CloneVFolderManifest> {
     await this.place(like);
   }
 
+  /** The reservation stays: once the end is on record it counts for nothing, and the next clone takes it over. */
   override async undo(): Promise<void> {
     await this.#staging.removeAll();
-  }
-
-  /** Not before its end is on record: a crash in between would leave a job that goes on beside the next one. */
-  override async finish({ id, state }: JobRecord): Promise<void> {
-    if (state !== 'done') await this.store.releaseDestination(this.#destination, id);
   }
 
   isWorthRetrying(error: StorageError, failures: number): boolean {
