@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 const LINGER_MS = 10_000;
 const LINGER_BYTES = 64 * 1024 * 1024;
 /** A client that has sent nothing for so long, in ms, waits for the answer or for nothing. */
-const SILENCE_MS = 1_000;
+const SILENCE_MS = 5_000;
 
 /**
  * Reads and throws away the rest of a refused body, beside its answer; a client that does not come to an end loses
@@ -28,7 +28,7 @@ export async function bodyDiscarded(
   await new Promise<void>((resolve) => {
     let left = LINGER_BYTES;
     const deadline = setTimeout(end, LINGER_MS);
-    const silence = setTimeout(end, silenceMs);
+    const silence = setTimeout(endIfSilent, silenceMs);
     request.on('data', drop);
     request.once('close', end);
     request.resume();
@@ -37,6 +37,11 @@ export async function bodyDiscarded(
       silence.refresh();
       left -= chunk.length;
       if (left < 0) end();
+    }
+    /** After this process stood still, what has come meanwhile is read first. */
+    function endIfSilent(): void {
+      const before = left;
+      setImmediate(() => left === before && end());
     }
     function end(): void {
       clearTimeout(deadline);

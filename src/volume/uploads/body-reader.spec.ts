@@ -40,4 +40,16 @@ describe('BodyReader', () => {
     readers.pop()!.close();
     expect(await gathered(open())).toBe(2 * 1024 * KIB);
   });
+
+  it('gives what it has when its share grows while the body is paused', async () => {
+    const others = Array.from({ length: 15 }, open);
+    for (const { body } of others) body.pause();
+    const { body, reader } = open();
+    while (!body.isPaused()) await turn();
+    for (const { reader: other } of others) other.close();
+    let isGiven = false;
+    void reader.next().then(() => (isGiven = true));
+    await turn();
+    expect(isGiven).toBe(true);
+  });
 });

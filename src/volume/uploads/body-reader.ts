@@ -5,7 +5,7 @@ const MAX_BATCH_BYTES = 1024 * 1024;
 /** One read of a socket. */
 const MIN_BATCH_BYTES = 64 * 1024;
 /**
- * What the batches of all bodies add up to. V8 marks its whole heap each time when some 64 MiB of buffers have come
+ * What the batches of all bodies add up to, until there are so many that each has the least. V8 marks its whole heap each time when some 64 MiB of buffers have come
  * and not gone: with a mebibyte for each of 16 bodies that was 40 % of the CPU, with 128 KiB next to nothing.
  */
 const ALL_BATCHES_BYTES = 2 * MAX_BATCH_BYTES;
@@ -73,7 +73,9 @@ export class BodyReader {
 
   /** The next bytes, or `null` when none are left. Not to be called again before it has resolved. */
   async next(): Promise<readonly Buffer[] | null> {
-    if (this.#end === undefined && this.#gatheredBytes < batchBytes()) {
+    // One that is paused gathers nothing more, although its share may have grown since.
+    const isFull = this.#gatheredBytes >= batchBytes() || this.body.isPaused();
+    if (this.#end === undefined && !(isFull && this.#gatheredBytes > 0)) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
@@ -154,7 +156,7 @@ export class BodyReader {
   }
 }
 
-/** What one body gathers before it is written, as long as no more are read at a time. */
+/** What one body gathers before it is written, in bytes: its share of what all may. */
 function batchBytes(): number {
   const share = ALL_BATCHES_BYTES / Math.max(1, openReaders);
   return Math.min(MAX_BATCH_BYTES, Math.max(MIN_BATCH_BYTES, share));
