@@ -1,7 +1,7 @@
 import { readAtOnce } from './at-once.js';
 import { calls, sync } from './calls.js';
 import { LOCK_EX, LOCK_UN } from './constants.js';
-import { isResident } from './residency.js';
+import { isResident, tellsResidency } from './residency.js';
 import type { Stat } from './stat.js';
 
 const COPY_CHUNK_BYTES = 4 * 1024 * 1024;
@@ -46,10 +46,13 @@ export class OpenFile {
     return this.traits.atOnce ? readAtOnce(this.fd, buffer, position) : undefined;
   }
 
-  /** Whether reading `length` bytes from `position` on would wait for nothing; false where that cannot be told. */
-  isResident(position: number, length: number): boolean {
-    return this.traits.atOnce && isResident(this.fd, position, length);
+  /** Tells whether reading `length` bytes from `position` on would wait for nothing; undefined where nobody can tell. */
+  get isResident(): ((position: number, length: number) => boolean) | undefined {
+    return this.traits.atOnce && tellsResidency() ? this.#isResident : undefined;
   }
+
+  readonly #isResident = (position: number, length: number): boolean =>
+    isResident(this.fd, position, length);
 
   /** Writes all of `buffers` at `position` (bytes), however many calls that takes. */
   async write(buffers: readonly Uint8Array[], position: number): Promise<void> {

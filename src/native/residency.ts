@@ -20,6 +20,11 @@ const oneByte = Buffer.allocUnsafeSlow(1);
 
 let isKnown = true;
 
+/** Whether this kernel can tell at all, as far as is known. */
+export function tellsResidency(): boolean {
+  return isKnown;
+}
+
 /**
  * Whether all `length` bytes of the file from `position` on are in the page cache, so that a call that reads them
  * now waits for no disk. Only for filesystems that `canAnswerAtOnce`. False where it cannot be told: on kernels

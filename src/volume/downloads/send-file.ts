@@ -4,7 +4,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import { countBytesBesideNode } from '../../observability/bytes-beside-node.js';
 import type { BlockingCall } from '../blocking-call.js';
 import type { ByteRange } from './byte-range.js';
-import { LoopTurns } from './loop-turns.js';
+import { LoopTurn } from './loop-turn.js';
 import type { BodyPart } from './multipart-ranges.js';
 import {
   ResponseBody,
@@ -19,8 +19,8 @@ export interface FileSource {
   readonly fd: number;
   /** Fills what it can from memory, without waiting; undefined where only a call on the pool can tell. */
   readCached?(buffer: Uint8Array, position: number): number | undefined;
-  /** Whether a range is in memory, so that sending it waits for nothing. */
-  isResident?(position: number, length: number): boolean;
+  /** Whether a range is in memory, so that sending it waits for nothing; undefined where nobody can tell. */
+  readonly isResident?: ((position: number, length: number) => boolean) | undefined;
 }
 
 export interface SendOptions extends TransferOptions {
@@ -42,7 +42,7 @@ const MAX_CALL_BYTES = 4 * 1024 * 1024;
  * the event loop, that is for half a millisecond, and as much as nginx (`sendfile_max_chunk`).
  */
 const MAX_AT_ONCE_BYTES = 2 * 1024 * 1024;
-const turns = new LoopTurns();
+const turn = new LoopTurn();
 /** What is written through Node when the socket is full: its callback is the news that there is room again. */
 const SIGNAL_BYTES = 4096;
 const STREAM_CHUNK_BYTES = 256 * 1024;
@@ -162,8 +162,8 @@ async function fillSocket(
     let moved: number;
     try {
       // Whoever would have to wait for another transfer goes to the pool, which has other cores.
-      const isMyTurn = file.isResident !== undefined && !turns.areTaken;
-      if (isMyTurn) await turns.take();
+      const isMyTurn = file.isResident !== undefined && !turn.isTaken;
+      if (isMyTurn) await turn.take();
       body.throwIfStopped();
       if (isMyTurn && file.isResident?.(offset, count)) {
         moved = sync.sendfile(descriptor.fd, fd, offset, count);
