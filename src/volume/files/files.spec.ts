@@ -109,6 +109,8 @@ describe('Files', () => {
       execFileSync('mkfifo', [host('d', 'fifo')]);
       const worker = await rig.worker();
       const volume = worker.registry.get('local');
+      // Where the temporary directory is on another filesystem there is nothing to see.
+      if (!volume.answersAtOnce) return;
       const { trees } = volume.strategies;
       const asked: string[] = [];
       const list = trees.list.bind(trees);

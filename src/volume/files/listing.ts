@@ -120,13 +120,13 @@ async function readDirectory(
   }
 }
 
-/** Undefined when it is not small, not there, or not on a filesystem where this pays. */
+/** Undefined when it is not small, not there, or on a volume where this does not pay. */
 async function readSmallDirectory(
   volume: Volume,
   ref: VFolderRef,
   path: RelPath,
 ): Promise<Entry[] | undefined> {
-  if (!volume.answersAtOnce) return undefined;
+  if (!volume.answersAtOnce || volume.strategies.trees.scansFast) return undefined;
   using vfolder = await volume.openVFolder(ref.id);
   const { reservedNames } = volume.strategies;
   const hidden = path.isRoot ? [...reservedNames, ...HIDDEN] : reservedNames;

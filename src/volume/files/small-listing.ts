@@ -29,7 +29,10 @@ export async function listSmallDirectory(
     const all = await readdir(`/proc/self/fd/${directory.fd}`, { encoding: 'buffer' });
     const names = all.filter((name) => !hidden.some((each) => each.equals(name)));
     if (names.length > MOST_ENTRIES) return undefined;
-    const entries = await Promise.all(names.map((name) => entryOf(directory, name)));
+    const reading = names.map((name) => entryOf(directory, name));
+    // The directory may not be closed under those that still read in it.
+    await Promise.allSettled(reading);
+    const entries = await Promise.all(reading);
     return entries.filter((entry) => entry !== undefined);
   } catch {
     return undefined;
