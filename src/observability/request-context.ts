@@ -33,9 +33,9 @@ const storage = new AsyncLocalStorage<RequestContext>();
 let traced = 0;
 
 /**
- * Runs `work`, and all that it starts until the returned function is called, on behalf of a request: log lines and
- * the agent then name the request wherever they are reached from. Before Node.js 24 every promise of the process
- * costs more while anybody uses this, by 15 % of a small request: it is switched off when the last one has ended.
+ * Runs `work`, and all that it starts, on behalf of a request: log lines and the agent then name the request wherever
+ * they are reached from. Before Node.js 24 every promise of the process costs more while anybody uses this, by 15 % of a
+ * small request: it is switched off when the functions returned have been called for all that were traced.
  */
 export function traceRequest(context: RequestContext, work: () => void): () => void {
   traced += 1;

@@ -24,5 +24,6 @@ export function inlineTrees(volumePath: string): PosixTrees {
     await run(order, {}, (batch) => batches.push(batch));
     yield* batches;
   }
-  return new PosixTrees({ run, stream, close: async () => undefined } as unknown as TreePool);
+  const pool = { maxThreads: 1, run, stream, close: async () => undefined };
+  return new PosixTrees(pool as unknown as TreePool);
 }

@@ -189,7 +189,10 @@ export const SECURITY: Rows = {
   },
   S11: {
     title: 'uploads that were given up are swept',
-    suite: ['src/volume/uploads/uploads.spec.ts', 'removes abandoned uploads and old markers'],
+    suite: [
+      'src/volume/uploads/sweep-uploads.spec.ts',
+      'removes abandoned uploads and old markers',
+    ],
   },
   S12: {
     title: 'the internal listener is on loopback unless told otherwise',

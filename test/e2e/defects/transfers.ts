@@ -74,7 +74,7 @@ export const UPLOADS: Rows = {
   U5: { title: 'nobody prolongs the lease of somebody else', notHere: NO_VALKEY },
   U6: {
     title: 'what is uploaded replaces a file as a whole, and is durable',
-    suite: ['src/volume/uploads/uploads.spec.ts', 'a failed sync is final'],
+    suite: ['src/volume/uploads/recovery.spec.ts', 'a failed sync is final'],
   },
   U7: {
     title: 'an upload to a folder that is missing is 404',
