@@ -1,7 +1,7 @@
 import { StorageError } from '../../errors/storage-error.js';
 import type { Beneath } from '../../native/beneath.js';
 import { loggerFor } from '../../observability/logger.js';
-import { PROXY_DIRECTORY } from '../../volume/ids/layout.js';
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 import { lockFile, type JobLock } from '../../volume/jobs/job-lock.js';
 import { listAll } from '../../volume/jobs/listing.js';
 import {

@@ -13,7 +13,6 @@ export const UPLOAD_DIRECTORY = '.upload';
 export const TRASH_DIRECTORY = '.trash';
 /** In a scope: clones that are not whole yet. */
 export const STAGING_DIRECTORY = '.staging';
-export { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 /** On the volume: the layout version that the original's migration tool writes. */
 export const LAYOUT_MARKER = 'version.txt';
 

@@ -2,7 +2,7 @@ import { loggerFor } from '../../observability/logger.js';
 import type { Beneath } from '../../native/beneath.js';
 import { calls } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { PROXY_DIRECTORY } from '../ids/layout.js';
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import { parseJobId, type JobId } from './job.js';

@@ -1,6 +1,7 @@
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
-import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
+import { PRIVATE_MODE } from '../ids/layout.js';
 
 const FILE_MODE = 0o600;
 let temporaries = 0;

@@ -1,10 +1,11 @@
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 import type { Entry } from '../../backend/contract/entry.js';
 import type { TreeLocation } from '../../backend/contract/tree-task.js';
 import type { Beneath } from '../../native/beneath.js';
 import { calls } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { Stat } from '../../native/stat.js';
-import { PRIVATE_MODE, PROXY_DIRECTORY, UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
+import { PRIVATE_MODE, UPLOAD_DIRECTORY, vfolderPath } from '../ids/layout.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import type { Volume } from '../volume.js';
 import type { Claim } from './admission-rule.js';

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { PROXY_DIRECTORY } from '../../backend/contract/proxy-directory.js';
 import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import type { OpenFile } from '../../native/open-file.js';
 import { audit } from '../../observability/audit/audit.js';
 import { loggerFor } from '../../observability/logger.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
-import { PRIVATE_MODE, PROXY_DIRECTORY } from '../ids/layout.js';
+import { PRIVATE_MODE } from '../ids/layout.js';
 import type { VFolderRef } from '../ids/vfolder-id.js';
 import { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import { VolumeRegistry } from '../volume-registry.js';
