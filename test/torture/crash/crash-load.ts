@@ -6,14 +6,11 @@ import { newScope, newVFolderId, scopePath, vfolderPath } from '../../support/id
 import { Random } from '../random.js';
 import { jsonOf, type Wire } from '../wire.js';
 import { damaged, sha256, type KnownFile } from './ledger.js';
-import { isPassing, untilAnswered } from './until-answered.js';
+import { ATTEMPT_PAUSE_MS, isPassing, PATIENCE_MS, untilAnswered } from './until-answered.js';
 
 const UPLOADERS = 6;
 const LARGEST = 1_500_000;
 const TREE_FILES = 60;
-const ATTEMPT_PAUSE_MS = 50;
-/** Longer than any restart takes, without another. */
-const PATIENCE_MS = 120_000;
 
 type Folder = { readonly volume: string; readonly vfid: string };
 

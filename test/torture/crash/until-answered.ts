@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Outcome } from '../wire.js';
 
-const ATTEMPT_PAUSE_MS = 50;
-/** Longer than any restart takes. */
-const PATIENCE_MS = 120_000;
+export const ATTEMPT_PAUSE_MS = 50;
+/** Longer than any restart takes, without another. */
+export const PATIENCE_MS = 120_000;
 
 /** No answer; a server that is not ready; a balancer whose server died in the middle, or that finds none. */
 export function isPassing(status: number): boolean {
