@@ -1,5 +1,6 @@
 import { pino, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { GatheredLines } from './gathered-lines.js';
 import { redact } from './redact.js';
 import { requestFacts, tracedRequest } from './request-context.js';
 
@@ -15,6 +16,8 @@ export interface LoggingOptions {
   readonly base?: Readonly<Record<string, unknown>>;
 }
 
+/** Of the logger in use, when it writes to a descriptor. */
+let gathered: GatheredLines | undefined;
 let root = createLogger({ level: 'info' });
 /** Counts reconfigurations, so that component loggers notice them. */
 let generation = 0;
@@ -24,6 +27,12 @@ export function configureLogging(options: LoggingOptions): void {
   root = createLogger(options);
   generation += 1;
 }
+
+/** Writes lines that wait for the end of the event loop's turn, see `GatheredLines`. For those who end a process by a signal. */
+export function flushLogs(): void {
+  gathered?.flushSync();
+}
+process.on('exit', flushLogs);
 
 /** Changes the level of the running process, for example on SIGHUP. */
 export function setLogLevel(level: Level): void {
@@ -86,15 +95,17 @@ function tracedFacts(): object {
   return request === undefined ? {} : requestFacts(request);
 }
 
-/** Synchronous on purpose: workers end by SIGKILL, and a line in a buffer would be lost. */
+/** Synchronous but for {@link GatheredLines}: what lay in a buffer would be lost with a process that is killed. */
 function destinationOf(options: LoggingOptions): DestinationStream {
+  flushLogs();
   const { format = 'auto', destination = 'stdout' } = options;
   const standard = destination === 'stderr' ? process.stderr : process.stdout;
   const isTerminal = typeof destination === 'string' && standard.isTTY;
-  const sink =
+  gathered =
     typeof destination === 'string'
-      ? pino.destination({ fd: standard.fd, sync: true })
-      : destination;
+      ? new GatheredLines(pino.destination({ fd: standard.fd, sync: true }))
+      : undefined;
+  const sink = gathered ?? (destination as DestinationStream);
   if (format === 'json' || (format === 'auto' && !isTerminal)) return sink;
   const prettify = prettyFactory({
     colorize: options.colored ?? isTerminal,

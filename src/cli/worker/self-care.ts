@@ -1,7 +1,9 @@
 import { dieWithParent } from '../../native/parent-death.js';
+import { flushLogs } from '../../observability/logger.js';
 
 /** Ends this process for certain: `process.exit()` waits for pool threads, and one may be stuck in a volume. */
 export function endNow(): void {
+  flushLogs();
   process.kill(process.pid, 'SIGKILL');
 }
 
