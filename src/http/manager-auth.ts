@@ -1,10 +1,11 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import type { onRequestHookHandler } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
 import { countAuthFailure } from '../observability/metrics.js';
 import type { AuthFailures } from './limits/auth-failures.js';
 import { refuseUntil } from './limits/rate-limited.js';
 import { operationSpec } from './operations.js';
+import { secretField } from './secret-field.js';
 import './fastify-types.js';
 
 /** The header managers authenticate with. */
@@ -58,32 +59,30 @@ export function managerAuth(
 }
 
 /** Of secrets that are in use; there are few, and they are asked for with every request. */
-const digests = new WeakMap<ManagerSecret, Buffer>();
+const fields = new WeakMap<ManagerSecret, Buffer>();
+/** Of the secret that is looked at. */
+const scratch = secretField('', 'latin1');
 
-/** Compares with every secret, and digests of both sides: neither position nor length shows in the time taken. */
+/** Compares with every secret, and all of a field: neither position nor length shows in the time taken. */
 function matchingSecret(
   given: string,
   secrets: readonly ManagerSecret[],
 ): ManagerSecret | undefined {
   // Node decodes header bytes as latin1; secrets in the configuration are UTF-8.
-  const digest = sha256(Buffer.from(given, 'latin1'));
+  const field = secretField(given, 'latin1', scratch);
   let match: ManagerSecret | undefined;
   for (const secret of secrets) {
-    if (timingSafeEqual(digest, digestOf(secret))) match ??= secret;
+    if (timingSafeEqual(field, fieldOf(secret))) match ??= secret;
   }
   return match;
 }
 
-function digestOf(secret: ManagerSecret): Buffer {
-  const known = digests.get(secret);
+function fieldOf(secret: ManagerSecret): Buffer {
+  const known = fields.get(secret);
   if (known) return known;
-  const digest = sha256(Buffer.from(secret.value));
-  digests.set(secret, digest);
-  return digest;
-}
-
-function sha256(bytes: Buffer): Buffer {
-  return hash('sha256', bytes, 'buffer');
+  const field = secretField(secret.value, 'utf8');
+  fields.set(secret, field);
+  return field;
 }
 
 function refused(reason: 'auth-missing' | 'auth-invalid', message: string): StorageError {

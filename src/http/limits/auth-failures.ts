@@ -90,7 +90,8 @@ export class AuthFailures {
 
 function keyOf(address: string): string {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain.slice(0, MAX_KEY_LENGTH);
+  // The test for the form of IPv6 is dear, and that of IPv4 has no colon.
+  if (!plain.includes(':') || !isIPv6(plain)) return plain.slice(0, MAX_KEY_LENGTH);
   const [head = '', tail = ''] = plain.toLowerCase().replace(/%.*$/, '').split('::');
   const [before, behind] = [head, tail].map((part) =>
     part.split(':').filter((group) => group !== ''),
