@@ -5,7 +5,6 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bytesBesideNode } from '../observability/bytes-beside-node.js';
 import { loggerFor } from '../observability/logger.js';
 import { observeRequest } from '../observability/metrics.js';
-import { redact } from '../observability/redact.js';
 import { traceRequest, type RequestContext } from '../observability/request-context.js';
 import { auditRequest } from './audit.js';
 import type { Operation, Plane } from './operations.js';
@@ -29,12 +28,8 @@ export function installRequestTracking(fastify: FastifyInstance, plane: Plane): 
   fastify.decorateRequest('storageContext');
   fastify.addHook('onRequest', (request, reply, done) => {
     const { operation } = request.routeOptions.config;
-    const context: RequestContext = {
-      requestId: request.id,
-      plane,
-      peer: request.ip,
-      ...(operation === undefined ? {} : { operation }),
-    };
+    const context: RequestContext = { requestId: request.id, plane, peer: request.ip };
+    if (operation !== undefined) context.operation = operation;
     request.storageContext = context;
     // On the raw response, so that answers written beside Fastify carry it as well.
     reply.raw.setHeader('x-request-id', request.id);
@@ -84,7 +79,7 @@ function report(request: FastifyRequest, response: ServerResponse, totals: Total
     request_id: request.id,
     plane,
     method: request.method,
-    url: redact(request.originalUrl),
+    url: request.originalUrl,
     status: statusCode,
     // What is undefined is not written.
     operation,

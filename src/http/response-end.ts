@@ -3,8 +3,14 @@ import type { Socket } from 'node:net';
 
 type Callback = () => void;
 
-/** By response, what to call at its end; by socket, the ends of its responses. */
-const callbacks = new WeakMap<ServerResponse, Callback[]>();
+/** Where a response keeps what to call at its end: a WeakMap of short-lived things burdens the garbage collector. */
+const CALLBACKS = Symbol('called at the end');
+
+interface WatchedResponse extends ServerResponse {
+  [CALLBACKS]?: Callback[];
+}
+
+/** By socket, the ends of its responses. */
 const watchers = new WeakMap<Socket, Set<Callback>>();
 
 /**
@@ -12,13 +18,13 @@ const watchers = new WeakMap<Socket, Set<Callback>>();
  * response of a pipelined request never closes when the connection breaks before its turn.
  */
 export function onResponseEnd(
-  response: ServerResponse,
+  response: WatchedResponse,
   socket: Socket,
   callback: () => void,
 ): void {
-  const known = callbacks.get(response);
+  const known = response[CALLBACKS];
   if (known) known.push(callback);
-  else callbacks.set(response, watchResponse(response, socket, callback));
+  else response[CALLBACKS] = watchResponse(response, socket, callback);
 }
 
 /** One listener a response, however many want to know. */

@@ -10,10 +10,10 @@ const HEADERS: Readonly<Record<string, string>> = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
 };
 
+const LIST = Object.entries(HEADERS);
+
 /** The same as text, for answers that are written without Node's help. */
-export const SECURITY_HEADER_LINES = Object.entries(HEADERS)
-  .map(([name, value]) => `${name}: ${value}\r\n`)
-  .join('');
+export const SECURITY_HEADER_LINES = LIST.map(([name, value]) => `${name}: ${value}\r\n`).join('');
 
 /**
  * Puts the headers on every answer, errors included: on the raw response, before anything else sees the request,
@@ -22,7 +22,7 @@ export const SECURITY_HEADER_LINES = Object.entries(HEADERS)
 export function installSecurityHeaders(fastify: FastifyInstance, tls: boolean): void {
   const { server } = fastify;
   server.prependListener('request', (_request, response: ServerResponse) => {
-    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
+    for (const [name, value] of LIST) response.setHeader(name, value);
     if (tls) response.setHeader('strict-transport-security', 'max-age=31536000');
   });
 }
