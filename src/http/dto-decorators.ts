@@ -8,6 +8,7 @@ import { Transform, Type } from 'class-transformer';
 import { IsObject, ValidateBy, ValidateIf, ValidateNested } from 'class-validator';
 import { lenientBool, lenientInt } from '../grammar/lenient.js';
 import { setMemberKind } from './member-kinds.js';
+import { COERCED, setMemberParser } from './member-parsers.js';
 import { Refused } from './refused.js';
 
 /** What every member can say. */
@@ -36,12 +37,14 @@ export function Coerced(
   schema: Schema,
   options: MemberOptions,
 ): PropertyDecorator {
+  const { optional = false, nullable = false } = options;
   return member(
     options,
     schema,
+    (target, key) => setMemberParser(target, String(key), { parse, optional, nullable }),
     Transform(({ value }) => attempt(parse, value, options), { toClassOnly: true }),
     ValidateBy({
-      name: 'coerced',
+      name: COERCED,
       validator: {
         validate: (value) => value !== undefined && !(value instanceof Refused),
         defaultMessage: (args) =>

@@ -6,6 +6,7 @@ import {
 } from '@nestjs/common';
 import type { ValidationError } from 'class-validator';
 import { StorageError } from '../errors/storage-error.js';
+import { parseMembers } from './member-parsers.js';
 import { Refused } from './refused.js';
 
 const EXTRAS = Symbol('extra-members-ignored');
@@ -36,7 +37,8 @@ export class ParametersPipe implements PipeTransform {
     const { metatype } = metadata;
     if (metadata.type === 'query') refuseInherited(value);
     const ignoreExtras = metatype !== undefined && Reflect.hasMetadata(EXTRAS, metatype);
-    return (ignoreExtras ? this.lenient : this.strict).transform(value, metadata);
+    const parsed = metatype && parseMembers(metatype, value, ignoreExtras);
+    return parsed ?? (ignoreExtras ? this.lenient : this.strict).transform(value, metadata);
   }
 }
 
