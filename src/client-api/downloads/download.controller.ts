@@ -118,8 +118,8 @@ async function sendFile(
   { headers, storageContext }: FastifyRequest,
   how: { method: Method; noCache: boolean },
 ): Promise<void> {
-  const plan = download.plan({ ...how, headers });
+  const plan = download.plan({ method: how.method, noCache: how.noCache, headers });
   reply.hijack();
-  reply.raw.writeHead(plan.status, { ...plan.headers });
+  reply.raw.writeHead(plan.status, plan.headers);
   reportTransfer(storageContext, 'file', await download.send(reply.raw, plan));
 }

@@ -4,7 +4,6 @@ import { AuthFailures, type AuthFailureOptions } from '../../http/limits/auth-fa
 import { refuseUntil } from '../../http/limits/rate-limited.js';
 import { countAuthFailure } from '../../observability/metrics.js';
 import type { VFolderRef } from '../../volume/ids/vfolder-id.js';
-import { tokenFingerprint } from '../../volume/tokens/token-fingerprint.js';
 
 /** Looks at the token of each request to this plane. */
 export class TokenGate {
@@ -21,18 +20,17 @@ export class TokenGate {
    *
    * @throws StorageError whatever `verify` throws; RATE_LIMITED instead of UNAUTHENTICATED for too many
    */
-  admit<Grant extends { readonly ref: VFolderRef }>(
+  admit<Grant extends { readonly ref: VFolderRef; readonly fingerprint: string }>(
     request: FastifyRequest,
     token: string,
     verify: (token: string) => Grant,
-  ): Grant & { readonly fingerprint: string } {
+  ): Grant {
     const { storageContext, ip } = request;
     try {
       const grant = verify(token);
-      const fingerprint = tokenFingerprint(token);
-      storageContext.principal = `token:${fingerprint}`;
+      storageContext.principal = `token:${grant.fingerprint}`;
       storageContext.subject = { volume: grant.ref.volume, vfolder: grant.ref.id.toString() };
-      return { ...grant, fingerprint };
+      return grant;
     } catch (error) {
       if (!isStorageError(error, 'UNAUTHENTICATED')) throw error;
       countAuthFailure(storageContext.plane);

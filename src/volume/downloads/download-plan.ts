@@ -57,11 +57,11 @@ export function planDownload(
   makeBoundary: () => string = newBoundary,
 ): DownloadPlan {
   const current: Validators = { etag: entityTag(file), mtimeNs: file.mtimeNs };
-  const validators = {
+  const validators: Record<string, string> = {
     etag: current.etag,
     'last-modified': formatHttpDate(file.mtimeNs),
-    ...(request.noCache ? { 'cache-control': 'no-store' } : {}),
   };
+  if (request.noCache) validators['cache-control'] = 'no-store';
   switch (evaluatePreconditions(request.headers, current)) {
     case 'failed':
       throw new StorageError('PRECONDITION_FAILED', undefined, { subject: 'entry' });
@@ -74,13 +74,14 @@ export function planDownload(
     'content-type': CONTENT_TYPE,
     'content-disposition': attachmentDisposition(file.name),
     'accept-ranges': 'bytes',
-    ...validators,
   };
   const selection = rangesAskedFor(request, file.sizeBytes, current);
   const plan = planBody(selection, file.sizeBytes, makeBoundary);
   return {
     status: plan.status,
-    headers: { ...common, ...plan.headers, 'content-length': String(bodyLength(plan.body)) },
+    headers: Object.assign(common, validators, plan.headers, {
+      'content-length': String(bodyLength(plan.body)),
+    }),
     body: request.method === 'HEAD' ? [] : plan.body,
   };
 }

@@ -112,6 +112,7 @@ export class RelPath {
   /** `a/b`, or `.` for the root: what system calls take. */
   toBytes(): Buffer {
     if (this.isRoot) return HERE;
+    if (this.parts.length === 1) return this.parts[0]!;
     return Buffer.concat(this.parts.flatMap((part, at) => (at === 0 ? [part] : [SLASH, part])));
   }
 

@@ -7,6 +7,7 @@ import type { VFolderRef } from '../ids/vfolder-id.js';
 import { Claims } from './claims.js';
 import { RecentGrants } from './recent-grants.js';
 import { claimError, isSignatureMismatch, tokenError } from './token-errors.js';
+import { tokenFingerprint } from './token-fingerprint.js';
 import { UnmanagedRoots } from './unmanaged-roots.js';
 
 /** Tokens travel in query strings; longer ones break proxies and servers on the way. */
@@ -38,7 +39,11 @@ export interface ArchiveGrant {
 }
 
 /** A grant as a token carried it. */
-export type Verified<Grant> = Grant & { readonly expiresAt: Date };
+export type Verified<Grant> = Grant & {
+  readonly expiresAt: Date;
+  /** Names the token in records, see `tokenFingerprint`. */
+  readonly fingerprint: string;
+};
 
 type Payload = Readonly<Record<string, unknown>>;
 type Verify = (token: string) => Payload;
@@ -112,6 +117,7 @@ export class TransferTokens {
       archive: claims.optionalFlag('archive'),
       unmanagedPath: this.unmanagedClaim(claims),
       expiresAt: claims.expiresAt(),
+      fingerprint: tokenFingerprint(token),
     };
     this.#downloads.add(token, grant);
     return grant;
@@ -140,6 +146,7 @@ export class TransferTokens {
       sizeBytes: claims.sizeBytes('size'),
       session: claims.sessionId('session'),
       expiresAt: claims.expiresAt(),
+      fingerprint: tokenFingerprint(token),
     };
     this.#uploads.add(token, grant);
     return grant;
@@ -164,6 +171,7 @@ export class TransferTokens {
       files: claims.paths('files', ref.id),
       filename: claims.optionalText('filename'),
       expiresAt: claims.expiresAt(),
+      fingerprint: tokenFingerprint(token),
     };
   }
 
