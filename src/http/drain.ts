@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { onResponseEnd } from './response-end.js';
@@ -21,6 +22,8 @@ export function installDrain(fastify: FastifyInstance): Drain {
   const responses = new Set<ServerResponse>();
   const waiting = new Set<() => void>();
   const controller = new AbortController();
+  // As many listeners as there are connections that wait for it.
+  setMaxListeners(0, controller.signal);
   fastify.decorate('drainSignal', controller.signal);
   fastify.addHook('onRequest', (request, reply, done) => {
     const { raw } = reply;

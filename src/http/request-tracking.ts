@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { bytesBesideNode } from '../observability/bytes-beside-node.js';
+import { bytesBesideNode, readBesideNode } from '../observability/bytes-beside-node.js';
 import { loggerFor } from '../observability/logger.js';
 import { observeRequest } from '../observability/metrics.js';
 import { traceRequest, type RequestContext } from '../observability/request-context.js';
@@ -129,7 +129,10 @@ const reported = new WeakMap<Socket, { read: number; written: number }>();
 /** What the connection carried since the last request that ended on it. Pipelining blurs `read`. */
 function bytesSinceLastRequest(socket: Socket): { read: number; written: number } {
   const before = reported.get(socket) ?? { read: 0, written: 0 };
-  const now = { read: socket.bytesRead, written: socket.bytesWritten };
+  const now = {
+    read: socket.bytesRead + readBesideNode(socket),
+    written: socket.bytesWritten,
+  };
   reported.set(socket, now);
   return { read: now.read - before.read, written: now.written - before.written };
 }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { BodySource } from '../../volume/uploads/body-source.js';
 import type { OpenUpload } from '../../volume/uploads/open-upload.js';
 import type { UploadRequest } from '../../volume/uploads/upload-request.js';
 
@@ -9,10 +9,8 @@ export type TusMethod = 'HEAD' | 'PATCH' | 'POST';
 export interface TusExchange {
   readonly method: TusMethod;
   readonly request: UploadRequest;
-  /** The raw request; the library never sees the body. */
-  readonly body: Readable;
-  /** Tells a client that waits for it (`Expect: 100-continue`) to send the body. */
-  readonly invite: () => void;
+  /** The body is wanted now; the library never sees it. Once. */
+  readonly openBody: () => BodySource;
   /** Tells the audit trail that something was changed, whatever the method. */
   readonly noteChange: () => void;
   /** URI reference of the upload: the URL that was asked for. */

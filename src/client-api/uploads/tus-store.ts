@@ -28,7 +28,7 @@ export class UploadLocker implements Locker {
   }
 }
 
-/** Shows the library the upload that the exchange holds open, and hands that the raw request body. */
+/** Shows the library the upload that the exchange holds open, and hands that the body. */
 export class UploadStore extends DataStore {
   override extensions = ['creation', 'creation-with-upload', 'expiration'];
 
@@ -56,10 +56,8 @@ export class UploadStore extends DataStore {
 
   /** The stream given is empty: the library was shown a request without a body. */
   override async write(_empty: Readable, id: string, offset: number): Promise<number> {
-    const { invite, body } = this.exchanges.of(id);
     const upload = this.exchanges.uploadOf(id);
     if (offset !== upload.offset) throw offsetMismatch(upload.offset, offset);
-    invite();
-    return upload.receive(body);
+    return upload.receive(this.exchanges.of(id).openBody());
   }
 }

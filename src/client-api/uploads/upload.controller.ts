@@ -10,13 +10,14 @@ import {
 } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Operation } from '../../http/operation.decorator.js';
-import { awaitsInvitation, inviteBody } from '../../http/expectation.js';
+import { awaitsInvitation } from '../../http/expectation.js';
 import { noteForAudit } from '../../observability/request-context.js';
 import { VolumeService } from '../../volume/volume.service.js';
 import { UploadQueryDto } from '../dto/upload-query.dto.js';
 import { TokenGate } from '../limits/token-gate.js';
 import { TransferSlots } from '../limits/transfer-slots.js';
-import { bodyDiscarded, discardBody } from './discard-body.js';
+import { bodyDiscarded, discardBody } from './body/discard-body.js';
+import { RequestBody } from './body/request-body.js';
 import { TusAdapter, type TusAnswer } from './tus-adapter.js';
 import type { TusMethod } from './tus-exchange.js';
 import { OFFSET_BODY, OFFSET_TYPE, REQUEST_HEADERS, responseHeaders } from './upload-docs.js';
@@ -120,6 +121,7 @@ export class UploadController {
     reply: FastifyReply,
   ): Promise<void> {
     const { storageContext } = request;
+    const body = new RequestBody(request, reply);
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     // Errors are answered by the filter; the protocol wants these two on them as well.
@@ -131,8 +133,7 @@ export class UploadController {
       const exchange = {
         method,
         request: uploadRequest(grant, query.dst_dir),
-        body: request.raw,
-        invite: () => inviteBody(request.raw),
+        openBody: () => body.open(),
         noteChange: () => (storageContext.changed = true),
         location: request.url.slice(request.url.indexOf('?')),
         expiresAt: grant.expiresAt,
@@ -159,8 +160,8 @@ export class UploadController {
       }
     } catch (error) {
       const mayAnswerAtOnce = reply.raw.shouldKeepAlive || awaitsInvitation(request.raw);
-      if (mayAnswerAtOnce) void discardBody(request.raw);
-      else await bodyDiscarded(request.raw);
+      if (mayAnswerAtOnce) void discardBody(body.source);
+      else await bodyDiscarded(body.source);
       throw error;
     }
   }

@@ -7,11 +7,7 @@ import { isErrno } from '../../native/errno.js';
  * kernel then gives the number to the next connection, which would receive the rest of our file.
  */
 export class SocketDescriptor {
-  readonly fd: number;
-
-  private constructor(nodeFd: number) {
-    this.fd = sync.dup(nodeFd);
-  }
+  private constructor(readonly fd: number) {}
 
   /** undefined where bytes must go through Node: TLS, and whatever has no TCP descriptor of its own. */
   static of(socket: Socket): SocketDescriptor | undefined {
@@ -19,13 +15,14 @@ export class SocketDescriptor {
     const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null };
     const fd = handle?.fd;
     if (handle?.constructor.name !== 'TCP' || typeof fd !== 'number' || fd < 0) return undefined;
-    try {
-      return new SocketDescriptor(fd);
-    } catch (error) {
-      // Out of descriptors: streaming needs none.
-      if (isErrno(error)) return undefined;
-      throw error;
-    }
+    const duplicate = duplicateOf(fd);
+    // Without one more descriptor: streaming needs none.
+    return duplicate === undefined ? undefined : new SocketDescriptor(duplicate);
+  }
+
+  /** A further descriptor, for a socket of Node's to own; undefined when the process is out of them. */
+  duplicate(): number | undefined {
+    return duplicateOf(this.fd);
   }
 
   /** Ends the connection for the peer while our duplicate would keep it open, and wakes a blocked sender. */
@@ -41,5 +38,14 @@ export class SocketDescriptor {
   /** Only after the last call on it has returned. */
   close(): void {
     sync.close(this.fd);
+  }
+}
+
+function duplicateOf(fd: number): number | undefined {
+  try {
+    return sync.dup(fd);
+  } catch (error) {
+    if (isErrno(error)) return undefined;
+    throw error;
   }
 }

@@ -17,6 +17,7 @@ import { PlainQuota } from '../testing/domain-rig.js';
 import { SETTINGS, UNSCOPED, UploadRig } from '../uploads/testing/upload-rig.js';
 import { NoUploadLeases } from '../uploads/upload-leases.js';
 import { QuotaAdmission } from './quota-admission.js';
+import { StreamBody } from '../uploads/stream-body.js';
 
 /** A quota that the spec sets. */
 class SetQuota extends PlainQuota {
@@ -306,7 +307,7 @@ describe('while an upload is received', () => {
     const request = await rig.begin('a', size);
     quota.status = { usedBytes: 10 * size, limitBytes: 10 * size };
     const upload = await rig.uploads.open(request);
-    await expect(upload.receive(Readable.from(slow()))).rejects.toMatchObject({
+    await expect(upload.receive(new StreamBody(Readable.from(slow())))).rejects.toMatchObject({
       code: 'QUOTA_EXCEEDED',
       details: { data: { limit_bytes: 10 * size } },
     });
@@ -325,7 +326,7 @@ describe('while an upload is received', () => {
     const upload = await rig.uploads.open(request);
     const body = new PassThrough();
     const asked = quota.asked.length;
-    const receiving = upload.receive(body);
+    const receiving = upload.receive(new StreamBody(body));
     receiving.catch(() => undefined);
     body.write(chunk);
     while (quota.asked.length === asked) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -346,7 +347,7 @@ describe('while an upload is received', () => {
     const request = await rig.begin('a', size);
     quota.status = { usedBytes: 10 * size, limitBytes: 10 * size };
     const upload = await rig.uploads.open(request);
-    const receiving = upload.receive(Readable.from(slow()));
+    const receiving = upload.receive(new StreamBody(Readable.from(slow())));
     const asked = quota.asked.length;
     while (quota.asked.length < asked + 2) await new Promise((resolve) => setTimeout(resolve, 50));
     quota.status = { usedBytes: 0, limitBytes: 10 * size };

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { BodyReader } from './body-reader.js';
+import { StreamBody } from './stream-body.js';
 
 const KIB = 1024;
 const CHUNK = Buffer.alloc(64 * KIB, 'x');
@@ -15,7 +16,10 @@ describe('BodyReader', () => {
   /** A reader of a body that has more bytes than any reader takes before they are asked for. */
   const open = (): { body: Readable; reader: BodyReader } => {
     const body = new Readable({ read: () => body.push(CHUNK) });
-    const reader = new BodyReader(body, { limitBytes: Infinity, idleTimeoutMs: 60_000 });
+    const reader = new BodyReader(new StreamBody(body), {
+      limitBytes: Infinity,
+      idleTimeoutMs: 60_000,
+    });
     readers.push(reader);
     return { body, reader };
   };

@@ -1,14 +1,5 @@
-import type { Readable } from 'node:stream';
+import type { BodySource } from './body-source.js';
 
-/** As much as goes into one write: large enough that the hop to a thread costs nothing beside the copy. */
-const MAX_BATCH_BYTES = 1024 * 1024;
-/** One read of a socket. */
-const MIN_BATCH_BYTES = 64 * 1024;
-/**
- * What the batches of all bodies add up to, until there are so many that each has the least. V8 marks its whole heap each time when some 64 MiB of buffers have come
- * and not gone: with a mebibyte for each of 16 bodies that was 40 % of the CPU, with 128 KiB next to nothing.
- */
-const ALL_BATCHES_BYTES = 2 * MAX_BATCH_BYTES;
 /** With so many batches unwritten the socket is no longer read, and TCP tells the client to wait. */
 const HIGH_WATER_BATCHES = 2;
 const TICK_MS = 250;
@@ -29,36 +20,27 @@ export interface BodyReaderOptions {
   readonly idleTimeoutMs: number;
 }
 
-/** Bodies that are being read. */
-let openReaders = 0;
-
-/**
- * A request body in batches of up to about a mebibyte, read from the stream's own events: no further stream
- * stands between the socket and the disk. While one batch is being written the next one gathers.
- */
+/** A request body in batches that are worth a write. While one is being written the next one gathers. */
 export class BodyReader {
   #chunks: Buffer[] = [];
   #gatheredBytes = 0;
+  /** Of the batch that was given out last. */
+  #takenBytes = 0;
   #receivedBytes = 0;
   #end: BodyEnd | undefined;
   #wake: (() => void) | undefined;
   #quietMs = 0;
   #receivedAtTick = 0;
   #graceMs = Infinity;
-  #isOpen = true;
   readonly #ticker: NodeJS.Timeout;
   readonly #cutShort = new AbortController();
 
   constructor(
-    private readonly body: Readable,
+    private readonly body: BodySource,
     private readonly options: BodyReaderOptions,
   ) {
-    openReaders++;
-    body.on('data', this.#onData).on('end', this.#onEnd);
-    body.on('close', this.#onClose).on('error', this.#onClose);
     this.#ticker = setInterval(() => this.tick(), TICK_MS);
-    if (body.readableEnded) this.finish('complete');
-    else if (body.destroyed) this.finish('broken');
+    body.open({ chunk: (bytes) => this.gather(bytes), end: (how) => this.finish(how) });
   }
 
   /** How the body ended, once `next` has returned `null`. */
@@ -71,10 +53,14 @@ export class BodyReader {
     return this.#cutShort.signal;
   }
 
-  /** The next bytes, or `null` when none are left. Not to be called again before it has resolved. */
+  /**
+   * The next bytes, or `null` when none are left. They are good until the next call, which is not to be made before
+   * this one has resolved.
+   */
   async next(): Promise<readonly Buffer[] | null> {
+    this.release();
     // One that is paused gathers nothing more, although its share may have grown since.
-    const isFull = this.#gatheredBytes >= batchBytes() || this.body.isPaused();
+    const isFull = this.#gatheredBytes >= this.body.batchBytes || this.body.isPaused;
     if (this.#end === undefined && !(isFull && this.#gatheredBytes > 0)) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -83,8 +69,9 @@ export class BodyReader {
     if (this.#gatheredBytes === 0) return null;
     const batch = this.#chunks;
     this.#chunks = [];
+    this.#takenBytes = this.#gatheredBytes;
     this.#gatheredBytes = 0;
-    if (this.#end === undefined && this.body.isPaused()) this.body.resume();
+    if (this.#end === undefined && this.body.isPaused) this.body.resume();
     return batch;
   }
 
@@ -95,32 +82,41 @@ export class BodyReader {
 
   /** Ends the body at once, without the bytes that were not taken yet. */
   revoke(): void {
-    this.#chunks = [];
-    this.#gatheredBytes = 0;
+    this.drop();
     this.finish('released');
   }
 
-  /** Stops listening. An unfinished body is left paused; its owner discards the rest. */
+  /** Stops listening. An unfinished body is left paused; its owner discards the rest. May be called again. */
   close(): void {
-    if (this.#isOpen) openReaders--;
-    this.#isOpen = false;
     clearInterval(this.#ticker);
-    this.body.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    if (!this.body.readableEnded) this.body.pause();
+    this.body.close();
+    this.drop();
+    this.release();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  private gather(chunk: Buffer): void {
     this.#receivedBytes += chunk.length;
-    if (this.#receivedBytes > this.options.limitBytes) return this.finish('surplus');
     this.#chunks.push(chunk);
     this.#gatheredBytes += chunk.length;
-    const batch = batchBytes();
-    if (this.#gatheredBytes >= HIGH_WATER_BATCHES * batch) this.body.pause();
-    if (this.#gatheredBytes >= batch) this.wake();
-  };
+    if (this.#receivedBytes > this.options.limitBytes) this.finish('surplus');
+    if (this.#end !== undefined) return this.drop();
+    const { batchBytes } = this.body;
+    if (this.#gatheredBytes >= HIGH_WATER_BATCHES * batchBytes) this.body.pause();
+    if (this.#gatheredBytes >= batchBytes) this.wake();
+  }
 
-  readonly #onEnd = (): void => this.finish('complete');
-  readonly #onClose = (): void => this.finish('broken');
+  /** What was given out has been used. */
+  private release(): void {
+    this.body.release(this.#takenBytes);
+    this.#takenBytes = 0;
+  }
+
+  /** What was gathered is not wanted any more; what was given out, which is older, goes back with the next `release`. */
+  private drop(): void {
+    this.#takenBytes += this.#gatheredBytes;
+    this.#chunks = [];
+    this.#gatheredBytes = 0;
+  }
 
   private finish(end: BodyEnd): void {
     if (this.#end !== undefined) return;
@@ -138,7 +134,7 @@ export class BodyReader {
 
   /** Passes on what a slow client has sent so far, and notices when nothing comes. */
   private tick(): void {
-    const waitsForUs = this.body.isPaused();
+    const waitsForUs = this.body.isPaused;
     const isQuiet = this.#receivedBytes === this.#receivedAtTick && !waitsForUs;
     this.#receivedAtTick = this.#receivedBytes;
     this.#quietMs = isQuiet ? this.#quietMs + TICK_MS : 0;
@@ -154,10 +150,4 @@ export class BodyReader {
     this.finish('broken');
     this.body.destroy();
   }
-}
-
-/** What one body gathers before it is written, in bytes: its share of what all may. */
-function batchBytes(): number {
-  const share = ALL_BATCHES_BYTES / Math.max(1, openReaders);
-  return Math.min(MAX_BATCH_BYTES, Math.max(MIN_BATCH_BYTES, share));
 }

@@ -13,6 +13,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { injectFaults } from '../../native/ffi.js';
 import { RelPath } from '../ids/relpath.js';
+import { StreamBody } from './stream-body.js';
 import {
   BOTH,
   failureOf,
@@ -87,7 +88,7 @@ describe('what a tenant may do to a running upload', () => {
     const body = new PassThrough();
     body.write(HELLO);
     const upload = await rig.uploads.open(request);
-    const receiving = upload.receive(body);
+    const receiving = upload.receive(new StreamBody(body));
     renameSync(rig.path, join(rig.volumePath, 'trash'));
     mkdirSync(rig.path);
     body.end(WORLD);
@@ -105,7 +106,7 @@ describe('two requests for one upload', () => {
     const request = await rig.begin('a', BOTH);
     const first = await rig.uploads.open(request);
     const second = rig.offset(request);
-    await first.receive(Readable.from([HELLO]));
+    await first.receive(new StreamBody(Readable.from([HELLO])));
     await first.close();
     expect(await second).toBe(5);
   });

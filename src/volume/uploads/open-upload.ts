@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import { fromSystemError } from '../../errors/from-system-error.js';
 import { isStorageError } from '../../errors/storage-error.js';
 import { Errno, isErrno } from '../../native/errno.js';
@@ -8,6 +7,7 @@ import type { QuotaAdmission } from '../quota-admission/quota-admission.js';
 import type { Volume } from '../volume.js';
 import { explainFull } from '../full-quota.js';
 import { BodyReader } from './body-reader.js';
+import type { BodySource } from './body-source.js';
 import { putInPlace } from './completion.js';
 import type { StagedFile } from './staged-file.js';
 import type { UploadLease } from './upload-leases.js';
@@ -101,7 +101,7 @@ export class OpenUpload {
    *   request asked for the upload; QUOTA_EXCEEDED, NO_SPACE (what fitted is kept); UNAVAILABLE and others
    *   when writing or syncing fails (the upload goes back to the last durable offset)
    */
-  async receive(body: Readable): Promise<number> {
+  async receive(body: BodySource): Promise<number> {
     const left = this.staged === null ? 0 : this.sizeBytes - this.#offset;
     const reader = new BodyReader(body, {
       limitBytes: left,

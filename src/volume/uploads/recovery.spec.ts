@@ -15,6 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { RelPath } from '../ids/relpath.js';
+import { StreamBody } from './stream-body.js';
 import {
   BOTH,
   failOnce,
@@ -42,7 +43,9 @@ describe('when things fail', () => {
     await rig.send(request, HELLO);
     const upload = await rig.uploads.open(request);
     failOnce('fdatasync', Errno.EIO);
-    await expect(upload.receive(Readable.from([Buffer.from(', wor')]))).rejects.toMatchObject({
+    await expect(
+      upload.receive(new StreamBody(Readable.from([Buffer.from(', wor')]))),
+    ).rejects.toMatchObject({
       code: 'UNAVAILABLE',
     });
     await upload.close();

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
+import { StreamBody } from './stream-body.js';
 import {
   BOTH,
   failOnce,
@@ -177,7 +178,7 @@ describe('an upload', () => {
     const body = new PassThrough();
     body.write(HELLO);
     setTimeout(() => body.destroy(), 20);
-    expect(await rig.with(request, (upload) => upload.receive(body))).toBe(5);
+    expect(await rig.with(request, (upload) => upload.receive(new StreamBody(body)))).toBe(5);
     expect(await rig.offset(request)).toBe(5);
     await rig.send(request, WORLD);
     expect(rig.read('a').toString()).toBe('hello, world');
@@ -190,7 +191,7 @@ describe('an upload', () => {
     const body = new PassThrough();
     body.write(HELLO);
     const upload = await uploads.open(request);
-    expect(await upload.receive(body)).toBe(5);
+    expect(await upload.receive(new StreamBody(body))).toBe(5);
     expect(body.destroyed).toBe(true);
     await upload.close();
   });

@@ -15,6 +15,7 @@ import { PlainQuota, strategiesOf } from '../../testing/domain-rig.js';
 import { Volume } from '../../volume.js';
 import { LocalWorkerBus, type WorkerBus } from '../../worker-bus.js';
 import type { OpenUpload } from '../open-upload.js';
+import { StreamBody } from '../stream-body.js';
 import type { UploadRequest } from '../upload-request.js';
 import { NoUploadLeases } from '../upload-leases.js';
 import { UploadSweeper } from '../upload-sweeper.js';
@@ -55,7 +56,7 @@ export const failureOf = (work: Promise<unknown>): Promise<unknown> =>
 
 export async function receiveAndClose(upload: OpenUpload, body: Readable): Promise<number> {
   try {
-    return await upload.receive(body);
+    return await upload.receive(new StreamBody(body));
   } finally {
     await upload.close();
   }
@@ -122,7 +123,7 @@ export class UploadRig {
 
   /** One request: opens, sends, closes; the offset afterwards. */
   async send(request: UploadRequest, ...chunks: Buffer[]): Promise<number> {
-    return this.with(request, (upload) => upload.receive(Readable.from(chunks)));
+    return this.with(request, (upload) => upload.receive(new StreamBody(Readable.from(chunks))));
   }
 
   /** What a HEAD reports. */

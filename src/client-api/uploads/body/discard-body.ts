@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { BodySource } from '../../../volume/uploads/body-source.js';
 
 /** How long, and for how many bytes, a client that is still sending is listened to after it was refused. */
 const LINGER_MS = 10_000;
@@ -10,9 +10,9 @@ const SILENCE_MS = 5_000;
  * Reads and throws away the rest of a refused body, beside its answer; a client that does not come to an end loses
  * its connection.
  */
-export async function discardBody(request: IncomingMessage): Promise<void> {
-  await bodyDiscarded(request, LINGER_MS);
-  if (!request.complete) request.destroy();
+export async function discardBody(body: BodySource): Promise<void> {
+  await bodyDiscarded(body, LINGER_MS);
+  if (!body.isComplete) body.destroy();
 }
 
 /**
@@ -20,22 +20,18 @@ export async function discardBody(request: IncomingMessage): Promise<void> {
  * or rests. Closing before would reset the connection and with it take away the answer, which most clients read only
  * after they have sent everything (RFC 9112, section 9.6).
  */
-export async function bodyDiscarded(
-  request: IncomingMessage,
-  silenceMs = SILENCE_MS,
-): Promise<void> {
-  if (request.complete || request.destroyed) return;
+export async function bodyDiscarded(body: BodySource, silenceMs = SILENCE_MS): Promise<void> {
+  if (body.isComplete || body.isDestroyed) return;
   await new Promise<void>((resolve) => {
     let left = LINGER_BYTES;
     const deadline = setTimeout(end, LINGER_MS);
     const silence = setTimeout(endIfSilent, silenceMs);
-    request.on('data', drop);
-    request.once('close', end);
-    request.resume();
+    body.open({ chunk: drop, end });
 
-    function drop(chunk: Buffer): void {
+    function drop({ length }: Buffer): void {
+      body.release(length);
       silence.refresh();
-      left -= chunk.length;
+      left -= length;
       if (left < 0) end();
     }
     /** After this process stood still, what has come meanwhile is read first. */
@@ -46,7 +42,7 @@ export async function bodyDiscarded(
     function end(): void {
       clearTimeout(deadline);
       clearTimeout(silence);
-      request.off('data', drop).off('close', end);
+      body.close();
       resolve();
     }
   });
