@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { bytesBesideNode, readBesideNode } from '../observability/bytes-beside-node.js';
 import { loggerFor } from '../observability/logger.js';
-import { observeRequest } from '../observability/metrics.js';
+import { observeRequest } from '../observability/request-metrics.js';
 import { traceRequest, type RequestContext } from '../observability/request-context.js';
 import { auditRequest } from './audit.js';
 import type { Operation, Plane } from './operations.js';

@@ -1,7 +1,6 @@
 import {
   countObservation,
   meterTransfer,
-  observeRequest,
   observeVolume,
   registry,
   renderMetrics,
@@ -12,19 +11,6 @@ import {
 beforeEach(() => registry.resetMetrics());
 
 describe('metrics', () => {
-  it('counts requests by route and error', async () => {
-    const request = { method: 'GET', endpoint: '/jobs/:id', statusCode: 404, seconds: 0.02 };
-    observeRequest({ ...request, errorCode: 'bgtask_read_not-found' });
-    observeRequest({ ...request, statusCode: 200 });
-    const text = await registry.metrics();
-    expect(text).toContain(
-      'backendai_api_request_count_total{method="GET",endpoint="/jobs/:id",domain="bgtask",operation="read",error_detail="not-found",status_code="404"} 1',
-    );
-    expect(text).toContain(
-      'backendai_api_request_duration_sec_bucket{le="0.05",method="GET",endpoint="/jobs/:id",domain="",operation="",error_detail="",status_code="200"} 1',
-    );
-  });
-
   it('closes a transfer once', async () => {
     const meter = meterTransfer('local', 'download');
     meter.add(10);

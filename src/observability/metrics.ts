@@ -11,28 +11,6 @@ import {
 /** The metrics of this process. The primary merges those of all workers, see {@link renderMetrics}. */
 export const registry = new Registry();
 
-const requestLabels = [
-  'method',
-  'endpoint',
-  'domain',
-  'operation',
-  'error_detail',
-  'status_code',
-] as const;
-
-const requests = new Counter({
-  name: 'backendai_api_request_count_total',
-  help: 'Requests answered',
-  labelNames: requestLabels,
-  registers: [registry],
-});
-const requestDuration = new Histogram({
-  name: 'backendai_api_request_duration_sec',
-  help: 'Seconds from the request line to the end of the answer',
-  labelNames: requestLabels,
-  buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 30, 300, 3600],
-  registers: [registry],
-});
 const transferBytes = new Counter({
   name: 'backendai_storage_transfer_bytes_total',
   help: 'Bytes of file content sent to and received from clients',
@@ -153,30 +131,6 @@ function volumeGauge(name: string, help: string) {
     // Every worker reads the same figures of the same volume.
     aggregator: 'average',
   });
-}
-
-export interface RequestObservation {
-  readonly method: string;
-  /** The route's template (`/jobs/:id`), never the path asked for: its number of values must stay small. */
-  readonly endpoint: string;
-  readonly statusCode: number;
-  /** `<domain>_<operation>_<detail>` of an error answer. */
-  readonly errorCode?: string | undefined;
-  readonly seconds: number;
-}
-
-export function observeRequest(request: RequestObservation): void {
-  const [domain = '', operation = '', detail = ''] = request.errorCode?.split('_') ?? [];
-  const labels = {
-    method: request.method,
-    endpoint: request.endpoint,
-    domain,
-    operation,
-    error_detail: detail,
-    status_code: String(request.statusCode),
-  };
-  requests.inc(labels);
-  requestDuration.observe(labels, request.seconds);
 }
 
 export type TransferKind = 'download' | 'archive' | 'upload' | 'fetch';
