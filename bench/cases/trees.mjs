@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cloned, emptyTarget, swept } from '../lib/jobs.mjs';
 import { compare } from '../lib/measure.mjs';
 import { StorageProxy } from '../lib/ours.mjs';
 import { timed } from '../lib/processes.mjs';
@@ -11,7 +12,6 @@ export const name = 'trees';
 export const title = 'Whole trees: usage, deletion, clone';
 
 const COMMON = { unit: 's', better: 'lower' };
-const POLL_MS = 5;
 
 export async function run({ directory, rounds, scale, note }) {
   const proxy = await StorageProxy.start(directory);
@@ -143,12 +143,6 @@ async function deletion(proxy, directory, shape, rounds) {
   return rows;
 }
 
-/** A deletion goes on after its answer: until nothing is left in the trash. */
-async function swept(folder) {
-  const trash = join(folder.path, '..', '..', '..', '.trash');
-  while (existsSync(trash) && readdirSync(trash).length > 0) await sleep(POLL_MS);
-}
-
 async function clone(proxy, directory, scale, rounds) {
   const files = 10_000;
   const bytes = Math.round((2 ** 30 * 10 * scale * 0.1) / files);
@@ -185,25 +179,6 @@ async function clone(proxy, directory, scale, rounds) {
     ],
     targets: { 'cp -a --reflink=auto, then sync -f': 1.1 },
   });
-}
-
-/** The id of a vfolder that is not there yet, in a scope that is. */
-async function emptyTarget(proxy) {
-  const folder = await proxy.createFolder();
-  rmSync(folder.path, { recursive: true });
-  execFileSync('sync', ['-f', proxy.volume]);
-  return folder;
-}
-
-async function cloned(proxy, source, target) {
-  const { bgtask_id: id } = await proxy.call('POST', '/folder/clone', {
-    src_volume: 'main',
-    src_vfid: source.ref.vfid,
-    dst_volume: 'main',
-    dst_vfid: target.ref.vfid,
-  });
-  while (!existsSync(target.path)) await sleep(POLL_MS);
-  return id;
 }
 
 function asSample({ seconds, cpuSeconds }) {
