@@ -66,7 +66,7 @@ async function stage(vfolder: Beneath, names: UploadNames): Promise<void> {
 async function stageOnce(vfolder: Beneath, names: UploadNames): Promise<void> {
   const { directory: opened, made } = await openUploadDirectory(vfolder);
   using directory = opened;
-  await (await OffsetRecord.create(directory, names)).close();
+  await OffsetRecord.create(directory, names);
   const options = { create: 'exclusive', mode: STAGING_MODE } as const;
   await (await directory.openFile(names.staging, options)).close();
   await directory.syncDirectory();

@@ -16,29 +16,27 @@ const ELSEWHERE = [Errno.ENOENT, Errno.ENOTDIR, Errno.EXDEV, Errno.ELOOP, Errno.
  * lead among the staging files.
  *
  * A crash leaves one of three states, and each leads to the end:
- * 1. staging file and offset record: the next request sees a whole file and starts here again;
+ * 1. staging file and offset record: where the record vouches for all bytes the next request starts here again, else
+ *    with the bytes that are missing;
  * 2. staging file and marker: the same, the marker already says that every byte is durable;
  * 3. the marker alone: finished, since the first rename is durable before the second is made.
  */
 export async function putInPlace(
   staged: StagedFile,
   target: RelPath,
-  options: { readonly makeParents: boolean; readonly slot: Slot },
+  options: { readonly sizeBytes: number; readonly makeParents: boolean; readonly slot: Slot },
 ): Promise<void> {
   const { slot } = options;
   const { directory, names } = staged;
-  await slot(() => markWhole(directory, names));
   let isInPlace = false;
   try {
+    await slot(() => markWhole(directory, names));
     using parent = await slot(() => openTargetParent(staged.vfolder, directory, target, options));
     await move(staged, parent, target, slot);
     isInPlace = true;
     await slot(() => parent.syncDirectory());
   } catch (error) {
-    // Without its staging file an upload is known by the marker alone.
-    if (!isInPlace) {
-      await slot(() => directory.rename(names.done, names.offset)).catch(ignoreMissing);
-    }
+    if (!isInPlace) await slot(() => unmark(staged, options.sizeBytes));
     throw error;
   }
   await slot(() => directory.syncDirectory());
@@ -50,6 +48,20 @@ export async function putInPlace(
 async function markWhole(directory: Beneath, names: StagedFile['names']): Promise<void> {
   await directory.rename(names.offset, names.done);
   await directory.syncDirectory();
+}
+
+/**
+ * Without its staging file an upload is known by the marker alone, so that goes, as soon as the record says of the bytes
+ * what it did. Where there is no room to record that, the marker stays: rather that than all bytes once more.
+ */
+async function unmark(staged: StagedFile, sizeBytes: number): Promise<void> {
+  try {
+    await staged.recordWhole(sizeBytes);
+    await staged.directory.rename(staged.names.done, staged.names.offset);
+  } catch (error) {
+    // The failure that led here is the one to report.
+    if (!isErrno(error)) throw error;
+  }
 }
 
 async function move(

@@ -77,10 +77,11 @@ describe('what a tenant may do to a running upload', () => {
   });
 
   it('bytes added to the staging file beyond the declared size do not become part of the file', async () => {
-    const request = await rig.begin('a', 5);
-    appendFileSync(rig.staging(request.session), 'hello and more');
-    expect(await rig.offset(request)).toBe(5);
-    expect(rig.read('a')).toEqual(HELLO);
+    const request = await rig.begin('a', 8);
+    await rig.send(request, HELLO);
+    appendFileSync(rig.staging(request.session), ' and more');
+    expect(await rig.offset(request)).toBe(8);
+    expect(rig.read('a').toString()).toBe('hello an');
   });
 
   it('a vfolder that was deleted and made again does not get the old upload', async () => {

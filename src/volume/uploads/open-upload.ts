@@ -9,7 +9,7 @@ import { explainFull } from '../full-quota.js';
 import { BodyReader } from './body-reader.js';
 import type { BodySource } from './body-source.js';
 import { putInPlace } from './completion.js';
-import type { StagedFile } from './staged-file.js';
+import type { Slot, StagedFile } from './staged-file.js';
 import type { UploadLease } from './upload-leases.js';
 import {
   noSuchUpload,
@@ -149,7 +149,6 @@ export class OpenUpload {
 
   private async append(staged: StagedFile, reader: BodyReader): Promise<void> {
     const start = this.#offset;
-    await this.volume.io(() => staged.prepareWriting(start));
     try {
       const end = await this.write(staged, reader, start);
       if (reader.end === 'surplus') return await this.rollBack(staged, start);
@@ -178,6 +177,10 @@ export class OpenUpload {
         this.assertLease();
         const buffers = batch;
         const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
+        if (position === start) {
+          const comesAtOnce = bytes === this.sizeBytes - start;
+          await this.volume.io(() => staged.prepareWriting(start, comesAtOnce));
+        }
         await this.volume.io(() => staged.write(buffers, position));
         position += bytes;
         meter.add(bytes);
@@ -227,9 +230,10 @@ export class OpenUpload {
     await this.options.lease.assertHeld();
     const makeParents = request.ref.id.scope !== null;
     await volume.io(() => this.assertVFolderInPlace(staged));
-    await putInPlace(staged, request.target, { makeParents, slot: (work) => volume.io(work) });
-    await this.options.lease.complete();
     const { ref, session, sizeBytes } = request;
+    const slot: Slot = (work) => volume.io(work);
+    await putInPlace(staged, request.target, { sizeBytes, makeParents, slot });
+    await this.options.lease.complete();
     await this.options.admission.release(
       { volume, id: ref.id, session, sizeBytes },
       { isInPlace: true },

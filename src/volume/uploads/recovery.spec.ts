@@ -5,6 +5,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import type { StatsFs } from 'node:fs';
@@ -60,13 +61,15 @@ describe('when things fail', () => {
     const MiB = 1024 * 1024;
     const request = await rig.begin('a', 4 * MiB);
     const upload = await rig.uploads.open(request);
-    failOnce('writev', errno, 3);
+    // After the record and two mebibytes.
+    failOnce('writev', errno, 4);
     const chunks = Array.from({ length: 4 }, (_, at) => Buffer.alloc(MiB, at));
     const body = new PassThrough({ highWaterMark: 0 });
     const failure = failureOf(receiveAndClose(upload, body));
-    for (const chunk of chunks) {
+    for (const [at, chunk] of chunks.entries()) {
       body.write(chunk);
-      await sleep(20);
+      // Each of the two that fit is written by itself.
+      await untilWritten(request.session, Math.min(at + 1, 2) * MiB);
     }
     expect(await failure).toMatchObject({ code, details: { subject: 'entry' } });
     expect(await rig.offset(request)).toBe(2 * MiB);
@@ -115,26 +118,72 @@ describe('when things fail', () => {
     expect(await rig.offset(request)).toBe(5);
   });
 
-  it('a second crash, before the record is written anew, costs nothing either', async () => {
+  it.each([
+    ['is written', 'writev'],
+    ['has its name', 'renameat2'],
+  ])('a second crash, before the new record %s, costs nothing either', async (_, call) => {
     const request = await rig.begin('a', 5);
     appendFileSync(rig.staging(request.session), HELLO);
     renameSync(`${rig.staging(request.session)}.offset`, `${rig.staging(request.session)}.done`);
-    writeFileSync(`${rig.staging(request.session)}.offset`, '');
+    failOnce(call, Errno.EIO);
     expect(await rig.offset(request)).toBe(5);
     expect(rig.read('a')).toEqual(HELLO);
   });
 
   it('a killed writer costs nothing: the page cache has its bytes, and HEAD syncs them first', async () => {
     const request = await rig.begin('a', BOTH);
-    appendFileSync(rig.staging(request.session), HELLO);
+    await rig.send(request, HELLO);
+    appendFileSync(rig.staging(request.session), WORLD.subarray(0, 3));
     const calls: string[] = [];
     injectFaults((name) => void calls.push(name));
-    expect(await rig.offset(request)).toBe(5);
+    expect(await rig.offset(request)).toBe(8);
     expect(calls).toContain('fdatasync');
     calls.length = 0;
-    expect(await rig.offset(request)).toBe(5);
+    expect(await rig.offset(request)).toBe(8);
     expect(calls).not.toContain('fdatasync');
   });
+
+  it('a writer that is killed in the middle of the first body costs nothing either', async () => {
+    const request = await rig.begin('a', BOTH);
+    const records: string[] = [];
+    injectFaults((name) => {
+      if (name === 'writev')
+        records.push(readFileSync(`${rig.staging(request.session)}.offset`, 'latin1'));
+      return undefined;
+    });
+    await rig.send(request, HELLO);
+    // The record, then the bytes, then what of them is durable.
+    expect(records).toHaveLength(3);
+    expect(records[1]).toMatch(/^0{16} [0-9a-f-]{36}\n$/);
+  });
+
+  it('what came all at once is sent again when its writer is killed before it is durable', async () => {
+    const request = await rig.begin('a', 5);
+    appendFileSync(rig.staging(request.session), Buffer.alloc(5));
+    expect(await rig.offset(request)).toBe(0);
+    expect(lstatSync(rig.staging(request.session)).size).toBe(0);
+    await rig.send(request, HELLO);
+    expect(rig.read('a')).toEqual(HELLO);
+  });
+
+  it.each([
+    ['the record', 1],
+    ['its bytes', 2],
+  ])(
+    'a file that was cut short is not filled up with zeros when writing %s fails',
+    async (_, nth) => {
+      const request = await rig.begin('a', BOTH);
+      await rig.send(request, HELLO);
+      truncateSync(rig.staging(request.session), 2);
+      failOnce('writev', Errno.EIO, nth);
+      const rest = Buffer.from('llo, world');
+      await expect(rig.send(request, rest)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+      injectFaults(undefined);
+      expect(await rig.offset(request)).toBe(2);
+      await rig.send(request, rest);
+      expect(rig.read('a').toString()).toBe('hello, world');
+    },
+  );
 
   it('after a power failure only what was synced counts, whatever the size says', async () => {
     const request = await rig.begin('a', BOTH);
@@ -173,3 +222,7 @@ describe('when things fail', () => {
     expect(rig.read('a').toString()).toBe('hello, world');
   });
 });
+
+async function untilWritten(session: string, bytes: number): Promise<void> {
+  while (statSync(rig.staging(session)).size < bytes) await sleep(5);
+}

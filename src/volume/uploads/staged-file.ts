@@ -27,7 +27,7 @@ export type StagedState = StagedFile | 'held' | 'finished' | 'missing';
  */
 export class StagedFile {
   #writebackFrom: number | undefined;
-  /** What it was cut to since the record was written: the record may promise more. */
+  /** What it was cut to, by us or others, since the record was written: that may promise more. */
   #cutTo = Infinity;
 
   private constructor(
@@ -82,18 +82,26 @@ export class StagedFile {
   async settle(lengthBytes: number, vouchedBytes = 0): Promise<number> {
     const size = Math.min(this.stat.size, lengthBytes);
     if (this.stat.size > lengthBytes) await this.file.truncate(lengthBytes);
-    if (size <= this.record.offset) return size;
+    if (size <= this.record.offset) {
+      this.#cutTo = size;
+      return size;
+    }
     if ((await this.keepsUnsyncedBytes()) && (await this.syncedUpTo(size))) return size;
     const durable = Math.min(size, Math.max(this.record.offset, vouchedBytes));
     await this.rollBack(durable);
     return durable;
   }
 
-  /** Before the first write: from now on a crash is a crash under this boot. */
-  async prepareWriting(offset: number): Promise<void> {
+  /**
+   * Before the first write: from now on a crash is a crash under this boot. What comes all at once is durable in a
+   * moment, or was never acknowledged; it needs a record only where the one there promises too much.
+   */
+  async prepareWriting(offset: number, comesAtOnce: boolean): Promise<void> {
+    if (comesAtOnce && this.record.offset === offset) return;
     if (!this.record.isOfThisBoot || this.record.offset !== offset) {
       await this.record.commit(offset);
     }
+    this.#cutTo = Infinity;
   }
 
   async write(buffers: readonly Buffer[], position: number): Promise<void> {
@@ -131,6 +139,11 @@ export class StagedFile {
   /** The same without the record, for a whole file: the marker that replaces the record says that it is whole. */
   async persistBytes(): Promise<void> {
     await this.file.datasync();
+  }
+
+  /** Records that every byte is durable, where the marker cannot stay that says so. They have been synced. */
+  async recordWhole(sizeBytes: number): Promise<void> {
+    if (sizeBytes !== this.record.offset) await this.record.commit(sizeBytes);
   }
 
   /**
