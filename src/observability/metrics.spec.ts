@@ -4,8 +4,8 @@ import {
   observeVolume,
   registry,
   renderMetrics,
-  setBulkhead,
   snapshotMetrics,
+  watchBulkhead,
 } from './metrics.js';
 
 beforeEach(() => registry.resetMetrics());
@@ -36,7 +36,7 @@ describe('metrics', () => {
   });
 
   it('adds up what several processes counted', async () => {
-    setBulkhead('local', 2, 1);
+    watchBulkhead('local', () => ({ inFlight: 2, waiting: 1 }));
     const snapshot = structuredClone(await snapshotMetrics());
     const text = await renderMetrics([snapshot, structuredClone(snapshot)]);
     expect(text).toContain('backendai_storage_bulkhead_in_flight{volume="local"} 4');

@@ -35,17 +35,29 @@ const finishedJobs = new Counter({
   labelNames: ['volume', 'kind', 'outcome'] as const,
   registers: [registry],
 });
+/** Shares of volumes change several times a request, and are looked at when somebody asks. */
+interface ShareOfVolume {
+  readonly inFlight: number;
+  readonly waiting: number;
+}
+const shares = new Map<string, () => ShareOfVolume>();
 const bulkheadInFlight = new Gauge({
   name: 'backendai_storage_bulkhead_in_flight',
   help: "File system calls of a volume that are running (of its share of the process's threads)",
   labelNames: ['volume'] as const,
   registers: [registry],
+  collect() {
+    for (const [volume, share] of shares) this.set({ volume }, share().inFlight);
+  },
 });
 const bulkheadWaiting = new Gauge({
   name: 'backendai_storage_bulkhead_waiting',
   help: 'File system calls of a volume that wait for its share',
   labelNames: ['volume'] as const,
   registers: [registry],
+  collect() {
+    for (const [volume, share] of shares) this.set({ volume }, share().waiting);
+  },
 });
 const bulkheadRefused = new Counter({
   name: 'backendai_storage_bulkhead_refused_total',
@@ -165,9 +177,9 @@ export function countFinishedJob(volume: string, kind: string, outcome: string):
   finishedJobs.labels(volume, kind, outcome).inc();
 }
 
-export function setBulkhead(volume: string, inFlight: number, waiting: number): void {
-  bulkheadInFlight.labels(volume).set(inFlight);
-  bulkheadWaiting.labels(volume).set(waiting);
+/** From now on `share` tells of the volume, until it is forgotten. */
+export function watchBulkhead(volume: string, share: () => ShareOfVolume): void {
+  shares.set(volume, share);
 }
 
 export function countBulkheadRefusal(volume: string): void {
@@ -216,6 +228,7 @@ export function setWaitingEvents(volume: string, count: number): void {
 
 /** Ends the series of a volume that is not configured any more, or its last value would be reported for ever. */
 export function forgetVolume(volume: string): void {
+  shares.delete(volume);
   for (const gauge of [
     volumeHealthy,
     bulkheadInFlight,

@@ -14,8 +14,7 @@ const DEFAULT_PATIENCE_MS = 5_000;
 export interface BulkheadOptions {
   /** How long `run` waits for a slot before it gives up, ms. */
   readonly patienceMs?: number;
-  /** Told after every change, and of every refusal and missed deadline, for metrics. */
-  readonly onChange?: (gauges: BulkheadGauges) => void;
+  /** Told of every refusal and missed deadline, for metrics. */
   readonly onRefusal?: () => void;
 }
 
@@ -96,7 +95,6 @@ export class Bulkhead {
   private tryEnter(): boolean {
     if (this.#inFlight >= this.limit) return false;
     this.#inFlight += 1;
-    this.changed();
     return true;
   }
 
@@ -120,7 +118,6 @@ export class Bulkhead {
     return new Promise((resolve, reject) => {
       const abort = (): void => {
         queue.delete(admit);
-        this.changed();
         reject(signal?.reason as Error);
       };
       const admit = (): void => {
@@ -130,7 +127,6 @@ export class Bulkhead {
       if (signal?.aborted) return abort();
       signal?.addEventListener('abort', abort, { once: true });
       queue.add(admit);
-      this.changed();
     });
   }
 
@@ -138,7 +134,6 @@ export class Bulkhead {
   private leave(): void {
     const admit = this.takeNext();
     if (admit === undefined) this.#inFlight -= 1;
-    this.changed();
     if (admit) admit();
     else if (this.#inFlight === 0) for (const done of this.#drained) done();
   }
@@ -155,32 +150,26 @@ export class Bulkhead {
     return admit;
   }
 
-  private async withDeadline<T>(
-    operation: string,
-    running: Promise<T>,
-    deadlineMs: number,
-  ): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+  /** Every operation passes here, so no promise is made that need not be: racing two would take four. */
+  private withDeadline<T>(operation: string, running: Promise<T>, deadlineMs: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
         this.refuse();
         reject(this.late(operation, deadlineMs));
       }, deadlineMs);
+      const settling =
+        <Outcome>(settle: (outcome: Outcome) => void) =>
+        (outcome: Outcome): void => {
+          clearTimeout(timer);
+          settle(outcome);
+        };
+      running.then(settling(resolve), settling(reject));
     });
-    try {
-      return await Promise.race([running, deadline]);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   private refuse(): void {
     this.#refused += 1;
     this.options.onRefusal?.();
-  }
-
-  private changed(): void {
-    this.options.onChange?.(this.gauges);
   }
 
   private exhausted(operation: string): StorageError {

@@ -4,7 +4,7 @@ import { BackendCatalog } from '../backend/contract/backend-catalog.js';
 import type { VolumeSettings } from '../backend/contract/backend.js';
 import { StorageError } from '../errors/storage-error.js';
 import { loggerFor } from '../observability/logger.js';
-import { countBulkheadRefusal, setBulkhead, setVolumeHealth } from '../observability/metrics.js';
+import { countBulkheadRefusal, setVolumeHealth, watchBulkhead } from '../observability/metrics.js';
 import type { BulkheadGauges } from './bulkhead.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from './domain-settings.js';
 import type { LayoutVersion } from './layout-marker.js';
@@ -105,6 +105,7 @@ export class VolumeRegistry {
     });
     // All or nothing: an unknown backend has thrown by now.
     this.#supervisors = new Map(supervisors.map((each) => [each.volume.name, each]));
+    for (const { volume } of starting) watchBulkhead(volume.name, () => volume.bulkhead.gauges);
     await Promise.all([
       ...closing.map((supervisor) => supervisor.close(CLOSE_REMOVED_MS)),
       ...starting.map((supervisor) => supervisor.start()),
@@ -124,10 +125,7 @@ export class VolumeRegistry {
     return new VolumeSupervisor(settings, backend, events, {
       operationDeadlineMs,
       bulkheadShare,
-      bulkhead: {
-        onChange: ({ inFlight, waiting }) => setBulkhead(settings.name, inFlight, waiting),
-        onRefusal: () => countBulkheadRefusal(settings.name),
-      },
+      bulkhead: { onRefusal: () => countBulkheadRefusal(settings.name) },
     });
   }
 
