@@ -15,14 +15,13 @@ export class SocketDescriptor {
     const { _handle: handle } = socket as { _handle?: { fd?: unknown } | null };
     const fd = handle?.fd;
     if (handle?.constructor.name !== 'TCP' || typeof fd !== 'number' || fd < 0) return undefined;
-    const duplicate = duplicateOf(fd);
-    // Without one more descriptor: streaming needs none.
-    return duplicate === undefined ? undefined : new SocketDescriptor(duplicate);
-  }
-
-  /** A further descriptor, for a socket of Node's to own; undefined when the process is out of them. */
-  duplicate(): number | undefined {
-    return duplicateOf(this.fd);
+    try {
+      return new SocketDescriptor(sync.dup(fd));
+    } catch (error) {
+      // Out of descriptors: streaming needs none.
+      if (isErrno(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Ends the connection for the peer while our duplicate would keep it open, and wakes a blocked sender. */
@@ -35,17 +34,8 @@ export class SocketDescriptor {
     }
   }
 
-  /** Only after the last call on it has returned. */
+  /** Only after the last call on it has returned, and not when a socket of Node's owns it now. */
   close(): void {
     sync.close(this.fd);
-  }
-}
-
-function duplicateOf(fd: number): number | undefined {
-  try {
-    return sync.dup(fd);
-  } catch (error) {
-    if (isErrno(error)) return undefined;
-    throw error;
   }
 }

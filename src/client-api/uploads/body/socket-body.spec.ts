@@ -1,23 +1,27 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import fc from 'fast-check';
 import { BodyReader } from '../../../volume/uploads/body-reader.js';
 import type { BodySource } from '../../../volume/uploads/body-source.js';
 import { StreamBody } from '../../../volume/uploads/stream-body.js';
+import { ByteRing } from './byte-ring.js';
 import { SocketBody } from './socket-body.js';
 import { TakenConnection } from './taken-connection.js';
 
 /** Answers each request with how its body was read, how it ended, its length and digest. */
 class DigestServer {
   readonly server: Server = createServer(
+    { insecureHTTPParser: true },
     (request, response) => void this.answer(request, response),
   );
   readonly #drain = new AbortController();
   /** Bodies of fewer bytes, beside those that have come, go through Node. */
   minBytes = 1;
+  readonly #opened = new EventEmitter();
   /** What was read for clients that went. */
   readonly broken: string[] = [];
 
@@ -30,6 +34,12 @@ class DigestServer {
     const socket = connect((this.server.address() as AddressInfo).port, '127.0.0.1');
     await once(socket, 'connect');
     return new Client(socket);
+  }
+
+  /** The next one that is read. */
+  async nextBody(): Promise<{ body: BodySource; socket: Socket }> {
+    const [opened] = await once(this.#opened, 'body');
+    return opened as { body: BodySource; socket: Socket };
   }
 
   drain(): void {
@@ -46,6 +56,7 @@ class DigestServer {
     // As in the product, where a token is verified and a file opened first.
     await turn();
     const body = this.bodyOf(request, response);
+    this.#opened.emit('body', { body, socket: request.socket });
     const reader = new BodyReader(body, { limitBytes: Infinity, idleTimeoutMs: 60_000 });
     const digest = createHash('sha256');
     let length = 0;
@@ -109,6 +120,31 @@ const sha = (bytes: Buffer): string => createHash('sha256').update(bytes).digest
 const complete = (how: string, bytes: Buffer): string =>
   `${how} complete ${bytes.length} ${sha(bytes)}`;
 
+/** What the next bodies would be given. */
+function spareMemory(): Set<ArrayBufferLike> {
+  const rings = Array.from({ length: 4 }, () => ByteRing.take());
+  const memory = new Set(rings.map((ring) => ring.space(1).buffer));
+  for (const ring of rings) ring.giveBack();
+  return memory;
+}
+
+/** What /proc tells of all descriptors of the connection. */
+function linkOf(socket: Socket): string {
+  const { _handle: handle } = socket as unknown as { _handle: { fd: number } };
+  return readlinkSync(`/proc/self/fd/${handle.fd}`);
+}
+
+function descriptorsOf(link: string): number {
+  return readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === link;
+    } catch {
+      // Of the directory that is being read.
+      return false;
+    }
+  }).length;
+}
+
 /** More than one ring holds. */
 const BODY = randomBytes(5 * 1024 * 1024 + 17);
 const LARGE = 64 * 1024;
@@ -171,6 +207,40 @@ describe('a body read from its socket', () => {
     client.write('5\r\nhello\r\n0\r\n\r\n');
     expect(await client.answers(1)).toEqual([complete('stream', Buffer.from('hello'))]);
     client.socket.destroy();
+  });
+
+  it('goes through Node when it has a length and comes in chunks, which a lenient parser allows', async () => {
+    const client = await server.client();
+    const head = patch(BODY.length, 'Transfer-Encoding: chunked\r\n');
+    client.write(`${head}5\r\nhello\r\n0\r\n\r\n`);
+    expect(await client.answers(1)).toEqual([complete('stream', Buffer.from('hello'))]);
+    client.socket.destroy();
+  });
+
+  it('keeps its memory until a connection that was destroyed is read no more', async () => {
+    const opened = server.nextBody();
+    const client = await server.client();
+    client.write(patch(BODY.length));
+    const { body, socket } = await opened;
+    const { buffer: memory } = (body as SocketBody).space;
+    socket.destroy();
+    body.release(0);
+    expect(spareMemory().has(memory)).toBe(false);
+    await once(socket, 'close');
+    expect(spareMemory().has(memory)).toBe(true);
+  });
+
+  it('needs one descriptor more than the connection, also while that waits for a request', async () => {
+    const opened = server.nextBody();
+    const client = await server.client();
+    client.write(patch(BODY.length));
+    const connection = linkOf((await opened).socket);
+    expect(descriptorsOf(connection)).toBe(2);
+    client.write(BODY);
+    await client.answers(1);
+    expect(descriptorsOf(connection)).toBe(2);
+    client.socket.destroy();
+    while (descriptorsOf(connection) > 0) await turn();
   });
 
   it('lets the client close its side after the body', async () => {

@@ -14,8 +14,9 @@ export class SocketBody implements BodySource, BodyBytesReader {
   readonly #ring = ByteRing.take();
   #hasRing = true;
   #sink: BodySink | undefined;
-  #isStarted = false;
+  #isHeadGiven = false;
   #isPaused = false;
+  #isClosed = false;
   /** Bytes that have not come yet. */
   #missing: number;
   /** Bytes that the parser had read, in memory of their own, and that are in use. */
@@ -26,6 +27,7 @@ export class SocketBody implements BodySource, BodyBytesReader {
     this.batchBytes = this.#ring.sizeBytes / BATCHES_PER_RING;
     this.#missing = connection.restBytes;
     this.#space = this.nextSpace();
+    connection.start(this);
   }
 
   get isPaused(): boolean {
@@ -47,7 +49,7 @@ export class SocketBody implements BodySource, BodyBytesReader {
   open(sink: BodySink): void {
     this.#sink = sink;
     this.#isPaused = false;
-    if (!this.#isStarted) this.giveHead(sink);
+    if (!this.#isHeadGiven) this.giveHead(sink);
     if (this.isComplete) sink.end('complete');
     else if (this.isDestroyed) sink.end('broken');
     else this.readOn();
@@ -92,6 +94,7 @@ export class SocketBody implements BodySource, BodyBytesReader {
   }
 
   closed(): void {
+    this.#isClosed = true;
     if (!this.isComplete) this.#sink?.end('broken');
     this.giveBackRing();
   }
@@ -108,14 +111,12 @@ export class SocketBody implements BodySource, BodyBytesReader {
   }
 
   private readOn(): void {
-    if (!this.mayRead) return;
-    if (this.#isStarted) this.connection.resume();
-    else this.connection.start(this);
-    this.#isStarted = true;
+    if (this.mayRead) this.connection.resume();
   }
 
   private giveHead(sink: BodySink): void {
     const { head } = this.connection;
+    this.#isHeadGiven = true;
     this.#headInUse = head.length;
     if (head.length > 0) sink.chunk(head);
   }
@@ -125,10 +126,13 @@ export class SocketBody implements BodySource, BodyBytesReader {
     return this.#ring.space(most);
   }
 
-  /** Nothing is read into it any more, and nobody uses what was. */
+  /**
+   * Nothing is read into it any more, and nobody uses what was. A connection that was destroyed is still read until it
+   * has closed.
+   */
   private giveBackRing(): void {
     if (!this.#hasRing || !this.#ring.isEmpty) return;
-    if (!this.isComplete && !this.isDestroyed) return;
+    if (!this.isComplete && !this.#isClosed) return;
     this.#hasRing = false;
     this.#ring.giveBack();
   }

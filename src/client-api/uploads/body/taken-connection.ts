@@ -12,7 +12,7 @@ export interface BodyBytesReader {
   readonly space: Buffer;
   /** So many bytes are in `space` now. Whether to read on. */
   received(bytes: number): boolean;
-  /** The connection has ended, or was ended. */
+  /** The connection has ended, or was ended: nothing is read into `space` any more. */
   closed(): void;
 }
 
@@ -35,7 +35,6 @@ export interface TakenRequest {
  */
 export class TakenConnection {
   #raw: Socket | undefined;
-  #reader: BodyBytesReader | undefined;
   #isAnswered = false;
   /** Memory for the beginning of the next request, once the body is complete. */
   #firstBytes: Buffer | undefined;
@@ -43,13 +42,13 @@ export class TakenConnection {
 
   private constructor(
     private readonly taken: TakenRequest,
-    private readonly descriptor: SocketDescriptor,
+    /** Of the connection, for a socket beside Node's to own. */
+    private readonly fd: number,
     /** The first bytes of the body, which the parser had read. */
     readonly head: Buffer,
     /** What follows them, in bytes. */
     readonly restBytes: number,
   ) {
-    this.socket.once('close', () => this.closed());
     taken.response.once('finish', () => this.answered());
     taken.drainSignal.addEventListener('abort', this.#onDrain);
   }
@@ -57,18 +56,20 @@ export class TakenConnection {
   /**
    * Takes the connection, if at least `minBytes` of the body are still to come and nobody has read of it. `undefined`
    * where the bytes have to go through Node: TLS, a body of unknown length, a request whose turn to be answered has
-   * not come.
+   * not come. What was taken has to be started at once.
    */
   static take(taken: TakenRequest, minBytes: number): TakenConnection | undefined {
     const { request, response } = taken;
     const { socket } = request;
+    // Only a lenient parser takes both lengths, and then the chunks count (RFC 9112, section 6.3).
+    if (request.headers['transfer-encoding'] !== undefined) return undefined;
     const restBytes = Number(request.headers['content-length']) - request.readableLength;
     if (!(restBytes >= minBytes)) return undefined;
     if (request.readableDidRead || socket.destroyed || response.socket !== socket) return undefined;
     const descriptor = SocketDescriptor.of(socket);
     if (descriptor === undefined) return undefined;
     if (stopParsing(socket)) {
-      return new TakenConnection(taken, descriptor, bufferedBytes(request), restBytes);
+      return new TakenConnection(taken, descriptor.fd, bufferedBytes(request), restBytes);
     }
     descriptor.close();
     return undefined;
@@ -79,21 +80,20 @@ export class TakenConnection {
     return this.socket.destroyed;
   }
 
-  /** Begins to read. Once. */
+  /** Makes `reader` the one who takes the bytes, as soon as it resumes. Once. */
   start(reader: BodyBytesReader): void {
-    if (this.isDestroyed) return;
-    this.#reader = reader;
-    const fd = this.descriptor.duplicate();
-    if (fd === undefined) return this.destroy();
     const onread = {
       buffer: () => this.#firstBytes ?? reader.space,
       callback: (bytes: number) => this.received(reader, bytes),
     };
     // `onread` is documented for connect(), which has the constructor read it.
-    const options = { fd, allowHalfOpen: true, onread };
-    this.#raw = new Socket(options);
+    const options = { fd: this.fd, allowHalfOpen: true, onread };
+    const raw = new Socket(options);
+    raw.pause();
+    this.#raw = raw;
     const end = (): void => this.destroy();
-    this.#raw.once('end', end).once('error', end);
+    raw.once('end', end).once('error', end);
+    this.socket.once('close', () => this.closed(raw, reader));
   }
 
   pause(): void {
@@ -143,19 +143,18 @@ export class TakenConnection {
     if (this.awaitsRequest) this.destroy();
   };
 
-  private closed(): void {
+  private closed(raw: Socket, reader: BodyBytesReader): void {
     this.taken.drainSignal.removeEventListener('abort', this.#onDrain);
-    if (this.#nextRequest !== undefined) this.passOn(this.#nextRequest);
-    this.#raw?.destroy();
-    this.descriptor.close();
-    this.#reader?.closed();
+    if (this.#nextRequest !== undefined) this.passOn(raw, this.#nextRequest);
+    raw.destroy();
+    reader.closed();
   }
 
-  private passOn(beginning: Buffer): void {
-    const fd = this.descriptor.duplicate();
+  private passOn(raw: Socket, beginning: Buffer): void {
+    const descriptor = SocketDescriptor.of(raw);
     // Without one the connection ends, as any may between two requests.
-    if (fd === undefined) return;
-    const socket = new Socket({ fd, allowHalfOpen: true });
+    if (descriptor === undefined) return;
+    const socket = new Socket({ fd: descriptor.fd, allowHalfOpen: true });
     socket.unshift(beginning);
     countReadBesideNode(socket, beginning.length);
     this.taken.server.emit('connection', socket);
