@@ -9,7 +9,7 @@ import { send } from '../support/http.js';
 const SECONDS = Number(process.env['SOAK_SECONDS'] ?? 8);
 const CLIENTS = 12;
 /** What is left when nobody asks for anything any more is gone by then, or never. */
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 60_000;
 const MIB = 1024 * 1024;
 const UPLOAD_BYTES = 3 * MIB;
 
