@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { BodySink, BodySource } from './body-source.js';
+import type { BodySink, BodySource, SourceEnd } from './body-source.js';
 
 /** As much as goes into one write: large enough that the hop to a thread costs nothing beside the copy. */
 const MAX_BATCH_BYTES = 1024 * 1024;
@@ -78,7 +78,7 @@ export class StreamBody implements BodySource {
   readonly #onEnd = (): void => this.end('complete');
   readonly #onClose = (): void => this.end('broken');
 
-  private end(how: 'complete' | 'broken'): void {
+  private end(how: SourceEnd): void {
     this.#sink?.end(how);
   }
 }
