@@ -1,6 +1,7 @@
 import { sync } from '../../native/calls.js';
 import {
   AT_EMPTY_PATH,
+  AT_STATX_FORCE_SYNC,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
@@ -8,7 +9,7 @@ import {
   SEEK_SET,
 } from '../../native/constants.js';
 import { DirectoryReader } from '../../native/directory-reader.js';
-import { isErrno } from '../../native/errno.js';
+import { Errno, isErrno } from '../../native/errno.js';
 import { isSameInode, type Stat } from '../../native/stat.js';
 
 /** How a directory below is opened: never through a link, never blocking on what a tenant put in its place. */
@@ -76,9 +77,30 @@ export class Descent<State> {
     return this.here.reader!;
   }
 
-  /** Moves to the next entry of this directory: false when it has been read to its end. */
+  /** Moves to the next entry of this directory: false when it has been read to its end, or removed. */
   next(): boolean {
-    return (this.here.reader ?? this.#startReading(this.here)).next();
+    try {
+      return (this.here.reader ?? this.#startReading(this.here)).next();
+    } catch (error) {
+      if (this.isRemoval(error)) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a call in this directory failed because the entry, or the directory itself, was removed meanwhile. Where
+   * that happens in the kernel it is ENOENT. NFS says ESTALE of a directory that the server has removed, but also
+   * when the whole export is gone: then the top of the walk does not answer either.
+   */
+  isRemoval(error: unknown): boolean {
+    if (isErrno(error, Errno.ENOENT)) return true;
+    if (!isErrno(error, Errno.ESTALE) || this.depth === 0) return false;
+    try {
+      sync.statx(this.#levels[0]!.fd, EMPTY, AT_EMPTY_PATH | AT_STATX_FORCE_SYNC);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Makes `next` begin again at this directory's first entry. */

@@ -284,7 +284,8 @@ class TreeCopy {
     try {
       return work();
     } catch (error) {
-      if (isErrno(error, Errno.ENOENT, Errno.ENOTDIR, Errno.ELOOP, Errno.EINVAL)) return undefined;
+      if (isErrno(error, Errno.ENOTDIR, Errno.ELOOP, Errno.EINVAL)) return undefined;
+      if (this.source.isRemoval(error)) return undefined;
       throw error;
     }
   }

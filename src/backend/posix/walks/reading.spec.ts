@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { Errno } from '../../../native/errno.js';
+import { injectFaults } from '../../../native/ffi.js';
 import type { Entry, ScannedEntry } from '../../contract/entry.js';
 import type { TreeUsage } from '../../contract/tree-operations.js';
 import { decodeEntries, decodeScannedEntries } from '../entry-codec.js';
@@ -33,7 +35,10 @@ describe('walks that read', () => {
   beforeEach(() => {
     top = makeScratch();
   });
-  afterEach(() => removeScratch(top));
+  afterEach(() => {
+    injectFaults(undefined);
+    removeScratch(top);
+  });
 
   function writeOddNames(): void {
     for (const name of ODD_NAMES)
@@ -135,6 +140,25 @@ describe('walks that read', () => {
         usedBytes: expected - fs.statSync(top).size,
       });
     });
+
+    it.each([
+      ['statx', 2, 1],
+      ['openat', 2, 2],
+      ['getdents64', 3, 2],
+    ])(
+      'passes by what %s finds ESTALE in a directory that others removed',
+      (failing, call, count) => {
+        fs.mkdirSync(at('a/b/c'), { recursive: true });
+        const walk = usage(openDirectory(top), new Pace());
+        let calls = 0;
+        injectFaults((syscall) => {
+          if (syscall !== failing || ++calls !== call) return undefined;
+          fs.rmSync(at('a'), { recursive: true });
+          return Errno.ESTALE;
+        });
+        expect(drain(walk).result.fileCount).toBe(count);
+      },
+    );
 
     it.each([1, 2, 3])('counts every entry once when %d walks share the tree', (count) => {
       for (const directory of ['', 'a', 'b', 'a/c', 'a/d', 'b/e/f']) {

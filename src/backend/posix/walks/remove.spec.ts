@@ -96,6 +96,33 @@ describe('remove', () => {
     expect(fs.existsSync(at('tree'))).toBe(false);
   });
 
+  it.each([
+    ['unlinkat', 1],
+    ['openat', 3],
+    ['getdents64', 2],
+  ])('takes ESTALE of %s in a directory that others removed for gone', (failing, call) => {
+    fs.mkdirSync(at('tree/a/b'), { recursive: true });
+    fs.writeFileSync(at('tree/a/b/file'), '');
+    let calls = 0;
+    injectFaults((syscall) => {
+      if (syscall !== failing || ++calls !== call) return undefined;
+      fs.rmSync(at('tree/a'), { recursive: true });
+      return Errno.ESTALE;
+    });
+    drain(removal());
+    expect(fs.readdirSync(top)).toEqual(['bystander']);
+  });
+
+  it('fails with ESTALE when the whole filesystem is gone', () => {
+    fs.mkdirSync(at('tree/a/b'), { recursive: true });
+    let isGone = false;
+    injectFaults((syscall) => {
+      isGone ||= syscall === 'unlinkat';
+      return isGone && syscall !== 'close' ? Errno.ESTALE : undefined;
+    });
+    expect(() => drain(removal())).toThrow('ESTALE');
+  });
+
   it('stops at once when the volume fails', () => {
     for (let index = 0; index < 10; index++) fs.writeFileSync(at('tree', `f${index}`), '');
     let calls = 0;

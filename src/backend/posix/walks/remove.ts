@@ -156,7 +156,7 @@ class Sweep {
 
   /** Goes on after what concerns one entry; what is gone already is not a failure. */
   #note(error: unknown, here: Level<Sweeping>): void {
-    if (isErrno(error, Errno.ENOENT)) return;
+    if (this.descent.isRemoval(error)) return;
     if (!isErrno(error, ...LOCAL_FAILURES)) throw error;
     here.state.failed = true;
     this.#firstFailure ??= error;

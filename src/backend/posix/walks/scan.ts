@@ -3,7 +3,7 @@ import { StatBuffer } from '../../../native/stat-buffer.js';
 import { Descent } from '../descent.js';
 import { BatchWriter } from '../entry-codec.js';
 import type { Pace, Walk } from '../walk.js';
-import { enterIfReadable, statIfPresent } from './tolerance.js';
+import { enterIfReadable, statCurrentIfPresent } from './tolerance.js';
 
 /** PATH_MAX without its NUL. */
 const MAX_PATH_BYTES = 4095;
@@ -31,7 +31,7 @@ export function* scan(fd: number, omit: readonly Buffer[], pace: Pace): Walk<voi
       const isLeftOut =
         end > MAX_PATH_BYTES ||
         (descent.depth === 0 && omit.some((name) => name.equals(path.subarray(0, end))));
-      if (!isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress)) {
+      if (!isLeftOut && statCurrentIfPresent(stat, descent)) {
         const { type } = stat;
         if (type === S_IFREG || type === S_IFDIR || type === S_IFLNK) {
           pace.count(stat.size);

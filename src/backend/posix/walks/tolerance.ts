@@ -20,7 +20,7 @@ export function enterIfReadable<State>(
     descent.enter(name, state);
     return true;
   } catch (error) {
-    if (!isPassedBy(error)) throw error;
+    if (!isPassedBy(error) && !descent.isRemoval(error)) throw error;
     return false;
   }
 }
@@ -37,6 +37,20 @@ export function statIfPresent(
     return true;
   } catch (error) {
     if (!isPassedBy(error)) throw error;
+    return false;
+  }
+}
+
+/** The same for the entry that a walk is at. */
+export function statCurrentIfPresent(
+  stat: StatBuffer,
+  descent: Descent<unknown>,
+  mask?: number,
+): boolean {
+  try {
+    return statIfPresent(stat, descent.here.fd, descent.entry.nameAddress, mask);
+  } catch (error) {
+    if (!descent.isRemoval(error)) throw error;
     return false;
   }
 }

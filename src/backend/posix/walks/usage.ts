@@ -4,7 +4,7 @@ import { StatBuffer } from '../../../native/stat-buffer.js';
 import type { TreeUsage } from '../../contract/tree-operations.js';
 import { Descent } from '../descent.js';
 import type { Pace, Walk } from '../walk.js';
-import { enterIfReadable, statIfPresent } from './tolerance.js';
+import { enterIfReadable, statCurrentIfPresent } from './tolerance.js';
 
 /** STATX_TYPE | STATX_SIZE: all that is asked for, so that a network filesystem may answer from what it has. */
 const TYPE_AND_SIZE = 0x201;
@@ -47,12 +47,12 @@ export function* usage(
         descent.leave();
         continue;
       }
-      const { entry, here } = descent;
+      const { entry } = descent;
       const isLeftOut =
         omit.length > 0 && descent.depth === 0 && omit.some((name) => name.equals(entry.name()));
       // Who reads the same directory at the same time comes to the same shares.
       const isOurs = descent.depth > 0 || entry.nameHash() % share.count === share.index;
-      if (isOurs && !isLeftOut && statIfPresent(stat, here.fd, entry.nameAddress, TYPE_AND_SIZE)) {
+      if (isOurs && !isLeftOut && statCurrentIfPresent(stat, descent, TYPE_AND_SIZE)) {
         const isDirectory =
           entry.type === DT_DIR || (entry.type === DT_UNKNOWN && stat.type === S_IFDIR);
         pace.count(isDirectory && filesOnly ? 0 : stat.size);
