@@ -54,6 +54,7 @@ export function auditRequest(context: RequestContext, end: AuditedEnd): void {
     result: resultOf(end),
     durationMs: end.seconds * 1000,
     status: end.statusCode,
+    ...(context.parameters && subjectOf(context.parameters)),
     ...auditedRequest(context),
   });
 }

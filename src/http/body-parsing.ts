@@ -11,6 +11,8 @@ import { parseShallowJson } from './shallow-json.js';
 
 /** How much of an oversize body is read and thrown away, so that the client is there for the answer. */
 const DISCARD_FACTOR = 16;
+/** What Fastify can read of a `Content-Type`. */
+const MEDIA_TYPE = /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/;
 
 /**
  * Replaces Fastify's parsers by one that takes JSON on any method under any or no `Content-Type`, and
@@ -52,12 +54,15 @@ function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['content-length'] !== undefined && Number(headers['content-length']) !== 0;
 }
 
-/** Fastify answers 415 to a `Content-Type` it cannot read; the wire says it is not looked at. */
-function forgiveContentType(request: FastifyRequest): void {
-  const type = request.raw.headers['content-type'];
-  if (type !== undefined && !/^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(;|$)/.test(type)) {
-    delete request.raw.headers['content-type'];
-  }
+/**
+ * Fastify answers 415 to a `Content-Type` it cannot read; the wire says it is not looked at. Without a body it says
+ * nothing at all: Fastify then calls the handler directly, instead of a parser in an asynchronous scope of its own.
+ */
+function forgiveContentType({ raw, routeOptions }: FastifyRequest): void {
+  const type = raw.headers['content-type'];
+  if (type === undefined) return;
+  const isMeaningless = routeOptions.config.body !== 'stream' && !announcesBody(raw);
+  if (isMeaningless || !MEDIA_TYPE.test(type)) raw.headers['content-type'] = undefined;
 }
 
 /**

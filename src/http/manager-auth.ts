@@ -39,8 +39,9 @@ export function managerAuth(
       done(refused('auth-missing', 'Missing auth token'));
       return;
     }
-    const { ip, storageContext } = request;
-    const retryAfter = failures?.retryAfter(ip);
+    const { storageContext } = request;
+    const { peer } = storageContext;
+    const retryAfter = failures?.retryAfter(peer);
     if (retryAfter !== undefined) {
       done(refuseUntil(storageContext.plane, retryAfter));
       return;
@@ -48,11 +49,11 @@ export function managerAuth(
     const match = matchingSecret(given, secrets());
     if (match === undefined) {
       countAuthFailure(storageContext.plane);
-      failures?.failed(ip);
+      failures?.failed(peer);
       done(refused('auth-invalid', 'Invalid auth token'));
       return;
     }
-    failures?.succeeded(ip);
+    failures?.succeeded(peer);
     storageContext.principal = `secret:${match.label}`;
     done();
   };

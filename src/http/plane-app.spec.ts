@@ -123,17 +123,24 @@ describe('parameters', () => {
   const usage = (body?: string, headers?: Record<string, string>) =>
     send('GET', '/folder/usage', body, headers);
 
-  it.each([
+  const types: [string, Record<string, string>][] = [
     ['no content type', {}],
     ['JSON', { 'content-type': 'application/json' }],
     ['a form type', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['nonsense', { 'content-type': ';;' }],
-  ])('reads a JSON body on GET with %s', async (_name, headers) => {
+  ];
+
+  it.each(types)('reads a JSON body on GET with %s', async (_name, headers) => {
     const answer = await usage('{"volume":"v"}', headers);
     expect([answer.status, answer.json]).toEqual([
       200,
       { volume: 'v', recursive: false, paths: [] },
     ]);
+  });
+
+  it.each(types)('needs no body, with %s', async (_name, headers) => {
+    const answer = await send('GET', '/folder/usage?volume=v', undefined, headers);
+    expect(answer.json).toMatchObject({ volume: 'v' });
   });
 
   it('reads a JSON body on DELETE', async () => {

@@ -2,7 +2,6 @@ import { createParamDecorator, type ExecutionContext, type Type } from '@nestjs/
 import { ApiBody } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { StorageError } from '../errors/storage-error.js';
-import { subjectOf } from './audit.js';
 import { memberKinds, type MemberKind } from './member-kinds.js';
 import { parseShallowJson } from './shallow-json.js';
 
@@ -65,7 +64,7 @@ const MergedParameters = createParamDecorator(
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { query, body, storageContext } = request;
     const merged = mergeParameters(query as object as never, body, memberKinds(type));
-    storageContext.subject = subjectOf(merged);
+    storageContext.parameters = merged;
     return merged;
   },
 );

@@ -1,6 +1,7 @@
 import { pino, type DestinationStream, type Level, type Logger as PinoLogger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
 import { GatheredLines } from './gathered-lines.js';
+import { timeMember } from './log-time.js';
 import { redact } from './redact.js';
 import { requestFacts, tracedRequest } from './request-context.js';
 
@@ -81,7 +82,7 @@ function createLogger(options: LoggingOptions): PinoLogger {
     {
       level: options.level,
       base: { pid: process.pid, ...options.base },
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: timeMember,
       formatters: { level: (label) => ({ level: label }) },
       mixin: tracedFacts,
       hooks: { streamWrite: redact },

@@ -11,7 +11,9 @@ export interface RequestContext {
   operation?: string;
   /** Who asks: `secret:<label>` or `token:<fingerprint>`, once that is known. */
   principal?: string;
-  /** What it is about, for the audit trail. */
+  /** Its parameters as they came, which the audit trail tells of. */
+  parameters?: Readonly<Record<string, unknown>>;
+  /** What else it is about, for the audit trail. */
   subject?: AuditSubject;
   /** It changed something although its operation only reads: the audit trail tells of it. */
   changed?: boolean;

@@ -1,4 +1,10 @@
-import { Counter, Histogram, type LabelValues } from 'prom-client';
+import {
+  Counter,
+  Histogram,
+  type LabelValues,
+  type MetricObjectWithValues,
+  type MetricValueWithName,
+} from 'prom-client';
 import { registry } from './metrics.js';
 
 const LABELS = [
@@ -27,15 +33,41 @@ export interface RequestObservation {
   readonly seconds: number;
 }
 
-interface Series {
-  readonly labels: Labels;
-  readonly durations: Histogram;
+/** The durations of requests with the same labels. */
+class Series {
+  /** How many were in each bucket but not in the one before; the last is for what exceeds all. */
+  readonly #counts = [...DURATION.buckets, Infinity].map(() => 0);
+  #sum = 0;
+
+  constructor(private readonly labels: Labels) {}
+
+  observe(seconds: number): void {
+    const bucket = DURATION.buckets.findIndex((bound) => seconds <= bound);
+    this.#counts[bucket === -1 ? DURATION.buckets.length : bucket]! += 1;
+    this.#sum += seconds;
+  }
+
+  /** As prom-client has them. */
+  values(): MetricValueWithName<string>[] {
+    const { name, buckets } = DURATION;
+    let count = 0;
+    const upTo = this.#counts.map((inBucket, index) => {
+      count += inBucket;
+      const labels = { le: buckets[index] ?? '+Inf', ...this.labels };
+      return { metricName: `${name}_bucket`, labels, value: count };
+    });
+    const { labels } = this;
+    return [
+      ...upTo,
+      { metricName: `${name}_sum`, labels, value: this.#sum },
+      { metricName: `${name}_count`, labels, value: count },
+    ];
+  }
 }
 
 /**
- * The durations of requests: a histogram without labels for each combination of them, found by one look into a map.
- * prom-client checks, sorts and joins six labels for every observation, a tenth of the time of a small request.
- * The labels are put on when somebody asks.
+ * The durations of requests: series found by one look into a map, and counted by adding two numbers. prom-client's
+ * histogram checks, sorts and joins six labels for every observation, a tenth of the time of a small request.
  */
 class RequestDurations {
   readonly name = DURATION.name;
@@ -47,20 +79,16 @@ class RequestDurations {
     if (series === undefined) {
       const [domain = '', operation = '', error_detail = ''] = errorCode.split('_');
       const status_code = String(statusCode);
-      series = {
-        labels: { method, endpoint, domain, operation, error_detail, status_code },
-        durations: new Histogram({ ...DURATION, registers: [] }),
-      };
+      series = new Series({ method, endpoint, domain, operation, error_detail, status_code });
       this.#series.set(key, series);
     }
-    series.durations.observe(seconds);
+    series.observe(seconds);
   }
 
   /** As prom-client's own histogram with these labels. */
-  async get(): Promise<Awaited<ReturnType<Histogram<keyof Labels>['get']>>> {
-    const families = await Promise.all([...this.#series.values()].map(labelled));
+  async get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
     const empty = await new Histogram({ ...DURATION, registers: [] }).get();
-    return { ...empty, values: families.flat() };
+    return { ...empty, values: [...this.#series.values()].flatMap((series) => series.values()) };
   }
 
   reset(): void {
@@ -74,11 +102,6 @@ class RequestDurations {
       .filter(({ metricName }) => metricName === `${DURATION.name}_count`)
       .map(({ labels, value }) => ({ labels, count: value }));
   }
-}
-
-async function labelled({ labels, durations }: Series) {
-  const { values } = await durations.get();
-  return values.map((value) => ({ ...value, labels: { ...value.labels, ...labels } }));
 }
 
 const durations = new RequestDurations();

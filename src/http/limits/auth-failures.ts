@@ -89,9 +89,10 @@ export class AuthFailures {
 }
 
 function keyOf(address: string): string {
+  // Both of what follows is dear, and IPv4 has no colon.
+  if (!address.includes(':')) return address.slice(0, MAX_KEY_LENGTH);
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  // The test for the form of IPv6 is dear, and that of IPv4 has no colon.
-  if (!plain.includes(':') || !isIPv6(plain)) return plain.slice(0, MAX_KEY_LENGTH);
+  if (!isIPv6(plain)) return plain.slice(0, MAX_KEY_LENGTH);
   const [head = '', tail = ''] = plain.toLowerCase().replace(/%.*$/, '').split('::');
   const [before, behind] = [head, tail].map((part) =>
     part.split(':').filter((group) => group !== ''),
