@@ -1,13 +1,14 @@
 import { Server } from '@tus/server';
 import type { Uploads } from '../../volume/uploads/uploads.js';
-import { badOffsetHeader, fromTusError } from './tus-errors.js';
-import { TusExchanges, type TusExchange } from './tus-exchange.js';
+import { patchUpload } from './patch-upload.js';
+import { fromTusError } from './tus-errors.js';
+import { TusExchanges, type RequestHeaders, type TusExchange } from './tus-exchange.js';
 import { UploadLocker, UploadStore } from './tus-store.js';
 
 /** What the library is told it was asked; it looks at no part of it. */
 const URL_SHOWN = 'http://localhost/upload';
 const OFFSET_BODY = 'application/offset+octet-stream';
-const OFFSET = /^\d{1,16}$/;
+const TUS_VERSION = '1.0.0';
 
 /** Request headers the library may see; others, such as odd forwarding headers, would only make it refuse. */
 const SHOWN = [
@@ -28,8 +29,6 @@ const PASSED = [
   'upload-offset',
 ];
 
-export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
-
 /** An answer without a body. */
 export interface TusAnswer {
   readonly status: number;
@@ -37,7 +36,7 @@ export interface TusAnswer {
 }
 
 /**
- * The only place that knows `@tus/server`. The library owns the protocol; it is shown a request without a
+ * The only place that knows `@tus/server`. The library owns the protocol but for PATCH; it is shown a request without a
  * body, since its own body path costs several stream layers, and every error it answers is thrown instead,
  * so that uploads fail in the product's one error shape.
  */
@@ -45,7 +44,7 @@ export class TusAdapter {
   readonly #exchanges = new TusExchanges();
   readonly #server: Server;
 
-  constructor(uploads: Uploads) {
+  constructor(private readonly uploads: Uploads) {
     const exchanges = this.#exchanges;
     this.#server = new Server({
       path: '/upload',
@@ -74,7 +73,14 @@ export class TusAdapter {
    * @throws StorageError whatever `Uploads.open` and `OpenUpload.receive` throw; OFFSET_MISMATCH; TOO_LARGE; INVALID_ARGUMENT
    */
   async handle(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
-    const shown = shownHeaders(exchange, headers);
+    if (exchange.method !== 'PATCH') return await this.show(exchange, headers);
+    const offset = await patchUpload(this.uploads, exchange, headers);
+    const given = { 'tus-resumable': TUS_VERSION, 'upload-offset': String(offset) };
+    return { status: 204, headers: answerHeaders(exchange, given) };
+  }
+
+  private async show(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
+    const shown = shownHeaders(headers);
     const request = new Request(URL_SHOWN, { method: exchange.method, headers: shown });
     const answer = await this.#exchanges.run(exchange, request, () =>
       this.#server.handleWeb(request),
@@ -84,41 +90,30 @@ export class TusAdapter {
         status_code: answer.status,
         body: await answer.text(),
       };
-      throw fromTusError(failure, exchange, shown.get('upload-offset') ?? undefined);
+      throw fromTusError(failure, exchange);
     }
-    return { status: answer.status, headers: answerHeaders(exchange, answer.headers) };
+    return { status: answer.status, headers: answerHeaders(exchange, passed(answer.headers)) };
   }
 }
 
 /** The protocol lets our clients leave out what tus itself requires (protocol section 4.5). */
-function shownHeaders({ method }: TusExchange, given: RequestHeaders): Headers {
-  const shown = new Headers({ 'tus-resumable': '1.0.0' });
+function shownHeaders(given: RequestHeaders): Headers {
+  const shown = new Headers({ 'tus-resumable': TUS_VERSION });
   for (const name of SHOWN) {
     const value = given[name];
     if (typeof value === 'string') shown.set(name, value);
   }
-  if (method === 'PATCH') {
-    shown.set('content-type', OFFSET_BODY);
-    shown.set('upload-offset', offsetOf(given['upload-offset']));
-    shown.delete('upload-length');
-  } else if (given['content-type'] === OFFSET_BODY) {
+  if (given['content-type'] === OFFSET_BODY) {
     shown.set('content-type', OFFSET_BODY);
   }
   return shown;
 }
 
-function offsetOf(header: string | string[] | undefined): string {
-  const text = Array.isArray(header) ? header.join(', ') : header?.trim();
-  if (text === undefined || !OFFSET.test(text)) throw badOffsetHeader(text);
-  return String(Number(text));
-}
-
 function answerHeaders(
   { method, request, expiresAt }: TusExchange,
-  given: Headers,
+  given: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const headers = passed(given);
-  headers['cache-control'] = 'no-store';
+  const headers: Record<string, string> = { ...given, 'cache-control': 'no-store' };
   // tus expiration extension: "MUST be included in every PATCH response if the upload is going to expire".
   if (Number(headers['upload-offset'] ?? 0) < request.sizeBytes) {
     headers['upload-expires'] = expiresAt.toUTCString();

@@ -9,7 +9,7 @@ interface TusError {
   readonly body: string;
 }
 
-export function offsetMismatch(stored: number, given: number | string): StorageError {
+export function offsetMismatch(stored: number, given: number): StorageError {
   return new StorageError(
     'OFFSET_MISMATCH',
     `Upload offset mismatch: expected ${stored}, got ${given}`,
@@ -29,15 +29,9 @@ export function badOffsetHeader(value: string | undefined): StorageError {
 }
 
 /** What the library threw, or answered without throwing, in our terms. */
-export function fromTusError(
-  failure: unknown,
-  exchange: TusExchange,
-  offsetHeader: string | undefined,
-): unknown {
+export function fromTusError(failure: unknown, exchange: TusExchange): unknown {
   if (isStorageError(failure) || !isTusError(failure)) return failure;
   switch (failure.status_code) {
-    case ERRORS.INVALID_OFFSET.status_code:
-      return offsetMismatch(exchange.offset ?? 0, offsetHeader ?? '');
     case ERRORS.ERR_SIZE_EXCEEDED.status_code:
       return tooManyBytes(exchange.request.sizeBytes);
     case ERRORS.FILE_NOT_FOUND.status_code:

@@ -5,11 +5,13 @@ import type { UploadRequest } from '../../volume/uploads/upload-request.js';
 /** The methods of `/upload` that name an upload. */
 export type TusMethod = 'HEAD' | 'PATCH' | 'POST';
 
-/** One request on its way through the tus library, beside what the library itself is shown of it. */
+export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** One request about an upload, beside what the tus library is shown of those that go through it. */
 export interface TusExchange {
   readonly method: TusMethod;
   readonly request: UploadRequest;
-  /** The body is wanted now; the library never sees it. Once. */
+  /** The body is wanted now; the library never sees one. Once. */
   readonly openBody: () => BodySource;
   /** Tells the audit trail that something was changed, whatever the method. */
   readonly noteChange: () => void;
@@ -21,8 +23,6 @@ export interface TusExchange {
   readonly signal: AbortSignal;
   /** While the lock is held. */
   upload?: OpenUpload;
-  /** The offset when the lock was taken, for messages. */
-  offset?: number;
   /** What was thrown; the library only passes on a status and a text. */
   failure?: unknown;
 }

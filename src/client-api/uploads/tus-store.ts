@@ -17,7 +17,6 @@ export class UploadLocker implements Locker {
     return {
       lock: async () => {
         exchange.upload = await this.uploads.open(exchange.request, exchange.signal);
-        exchange.offset = exchange.upload.offset;
         if (exchange.upload.wasCompleted) exchange.noteChange();
       },
       unlock: async () => {

@@ -33,7 +33,7 @@ export class BodyReader {
   #receivedAtTick = 0;
   #graceMs = Infinity;
   readonly #ticker: NodeJS.Timeout;
-  readonly #cutShort = new AbortController();
+  #cutShort: AbortController | undefined;
 
   constructor(
     private readonly body: BodySource,
@@ -50,6 +50,8 @@ export class BodyReader {
 
   /** Aborted when nothing more is to be expected and the body is not complete: its client has gone, or has to go. */
   get cutShort(): AbortSignal {
+    this.#cutShort ??= new AbortController();
+    if (this.isCutShort) this.#cutShort.abort();
     return this.#cutShort.signal;
   }
 
@@ -118,12 +120,16 @@ export class BodyReader {
     this.#gatheredBytes = 0;
   }
 
+  private get isCutShort(): boolean {
+    return this.#end !== undefined && this.#end !== 'complete';
+  }
+
   private finish(end: BodyEnd): void {
     if (this.#end !== undefined) return;
     this.#end = end;
     clearInterval(this.#ticker);
     if (end === 'surplus' || end === 'released') this.body.pause();
-    if (end !== 'complete') this.#cutShort.abort();
+    if (this.isCutShort) this.#cutShort?.abort();
     this.wake();
   }
 
