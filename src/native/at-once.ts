@@ -19,12 +19,13 @@ const RESOLVE_CACHED = 0x20;
 /** preadv2(2): only what is in the page cache. */
 const RWF_NOWAIT = 0x8;
 
+export const TMPFS_MAGIC = 0x01021994;
 /** statfs(2) `f_type` of filesystems whose cached names and pages are answered without asking anybody: linux/magic.h. */
 const LOCAL_FILESYSTEMS: ReadonlySet<number> = new Set([
   0xef53, // ext2, ext3, ext4
   0x58465342, // XFS
   0x9123683e, // Btrfs
-  0x01021994, // tmpfs
+  TMPFS_MAGIC,
 ]);
 
 let knowsCachedLookups = true;
@@ -32,6 +33,11 @@ let knowsCachedLookups = true;
 /** Whether what is beneath the directory `fd` may be asked for at once. */
 export async function canAnswerAtOnce(fd: number): Promise<boolean> {
   const { type } = await statfs(`/proc/self/fd/${fd}`);
+  return answersAtOnce(type);
+}
+
+/** Whether a filesystem of this statfs(2) `f_type` may be asked at once. */
+export function answersAtOnce(type: number): boolean {
   return LOCAL_FILESYSTEMS.has(type);
 }
 

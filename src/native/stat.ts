@@ -22,20 +22,20 @@ export const STATX_BUFFER_BYTES = 256;
 /** STATX_BASIC_STATS: everything stat(2) has. */
 export const STATX_MASK = 0x7ff;
 
-/** Decodes `struct statx` (statx(2)); the layout is the same on every little-endian architecture. */
-export function decodeStatx(buffer: Buffer): Stat {
+/** Decodes the `struct statx` at `at` (statx(2)); the layout is the same on every little-endian architecture. */
+export function decodeStatx(buffer: Buffer, at = 0): Stat {
   return {
-    nlink: buffer.readUInt32LE(16),
-    uid: buffer.readUInt32LE(20),
-    gid: buffer.readUInt32LE(24),
-    mode: buffer.readUInt16LE(28),
-    ino: buffer.readBigUInt64LE(32),
-    size: buffer.readUInt32LE(40) + buffer.readUInt32LE(44) * 2 ** 32,
-    blocks: buffer.readUInt32LE(48) + buffer.readUInt32LE(52) * 2 ** 32,
-    atimeNs: timestampNs(buffer, 64),
-    ctimeNs: timestampNs(buffer, 96),
-    mtimeNs: timestampNs(buffer, 112),
-    dev: (BigInt(buffer.readUInt32LE(136)) << 32n) | BigInt(buffer.readUInt32LE(140)),
+    nlink: buffer.readUInt32LE(at + 16),
+    uid: buffer.readUInt32LE(at + 20),
+    gid: buffer.readUInt32LE(at + 24),
+    mode: buffer.readUInt16LE(at + 28),
+    ino: buffer.readBigUInt64LE(at + 32),
+    size: buffer.readUInt32LE(at + 40) + buffer.readUInt32LE(at + 44) * 2 ** 32,
+    blocks: buffer.readUInt32LE(at + 48) + buffer.readUInt32LE(at + 52) * 2 ** 32,
+    atimeNs: timestampNs(buffer, at + 64),
+    ctimeNs: timestampNs(buffer, at + 96),
+    mtimeNs: timestampNs(buffer, at + 112),
+    dev: (BigInt(buffer.readUInt32LE(at + 136)) << 32n) | BigInt(buffer.readUInt32LE(at + 140)),
   };
 }
 

@@ -3,7 +3,7 @@ import { Errno, isErrno } from '../../native/errno.js';
 import type { Listing, ListOptions, ScannedEntry } from '../contract/entry.js';
 import type {
   CopyOptions,
-  OmitOptions,
+  ScanOptions,
   TreeOperations,
   TreeUsage,
   UsageOptions,
@@ -53,7 +53,7 @@ export class CephTrees implements TreeOperations {
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions & OmitOptions,
+    options?: ScanOptions,
   ): AsyncIterable<readonly ScannedEntry[]> {
     return this.posix.scan(root, path, options);
   }

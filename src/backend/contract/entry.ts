@@ -41,4 +41,9 @@ export interface ScannedEntry {
   readonly mtimeNs: bigint;
   readonly dev: bigint;
   readonly ino: bigint;
+  /**
+   * All of a regular file, where `ScanOptions` asked for it and it could be had without waiting; mode, size and time
+   * are then those of the file that was read.
+   */
+  readonly content?: Buffer | undefined;
 }

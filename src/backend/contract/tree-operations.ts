@@ -15,6 +15,11 @@ export interface OmitOptions {
   readonly omit?: readonly Buffer[];
 }
 
+export interface ScanOptions extends TreeTaskOptions, OmitOptions {
+  /** Regular files of 1 to so many bytes may come with their content; none do by default. */
+  readonly contentUpToBytes?: number;
+}
+
 export interface UsageOptions extends TreeTaskOptions, OmitOptions {
   /** Counts, however long that takes, although the filesystem has counters that are somewhat behind. */
   readonly exact?: boolean;
@@ -55,7 +60,7 @@ export interface TreeOperations {
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions & OmitOptions,
+    options?: ScanOptions,
   ): AsyncIterable<readonly ScannedEntry[]>;
 
   usage(location: TreeLocation, options?: UsageOptions): Promise<TreeUsage>;

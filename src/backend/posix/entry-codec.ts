@@ -1,38 +1,53 @@
 import { S_IFDIR, S_IFLNK } from '../../native/constants.js';
-import { decodeStatx, type Stat } from '../../native/stat.js';
+import { decodeStatx } from '../../native/stat.js';
 import type { StatBuffer } from '../../native/stat-buffer.js';
 import type { Entry, EntryType, ScannedEntry } from '../contract/entry.js';
 
 /**
  * Entries on their way from a worker thread: packed into one block of bytes each few hundred, which is handed
  * over rather than copied, and taken apart in the thread that uses them. A record is the length of the name
- * (u16) and of the link target (u16), the part of `struct statx` that is used, the name, the target.
+ * (u16), of the link target (u16) and of the content (u32, 0 without one), the part of `struct statx` that is used,
+ * the name, the target, the content.
  */
-const LENGTHS_BYTES = 4;
+const LENGTHS_BYTES = 8;
 const STAT_BYTES = 144;
 const HEADER_BYTES = LENGTHS_BYTES + STAT_BYTES;
 const NOTHING = Buffer.alloc(0);
 
-/** One batch: what fits, with room for the longest record. */
+/** One batch: what fits, with room for the longest record but for its content, which has more. */
 const BATCH_BYTES = 96 * 1024;
 const LONGEST_RECORD = HEADER_BYTES + 2 * 4096;
 /** A batch is sent when it is this old although it is not full, so that a slow volume shows something. */
 const MAX_AGE_MS = 50;
 
+interface Extras {
+  /** Of a link. */
+  readonly target?: Buffer;
+  /** Of a file. */
+  readonly content?: Buffer;
+}
+
 export class BatchWriter {
-  #bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
+  #bytes: Buffer;
   #length = 0;
   #startedAt = 0;
 
-  /** `name` is copied; at most 4095 bytes of name and of target. */
-  add(stat: StatBuffer, name: Buffer, target: Buffer = NOTHING): void {
+  /** @param maxContentBytes longest content of an entry */
+  constructor(private readonly maxContentBytes = 0) {
+    this.#bytes = this.#newBlock();
+  }
+
+  /** Everything is copied; at most 4095 bytes of name and of target. */
+  add(stat: StatBuffer, name: Buffer, { target = NOTHING, content = NOTHING }: Extras = {}): void {
     if (this.#length === 0) this.#startedAt = performance.now();
     const bytes = this.#bytes;
     let at = bytes.writeUInt16LE(name.length, this.#length);
     at = bytes.writeUInt16LE(target.length, at);
+    at = bytes.writeUInt32LE(content.length, at);
     at += stat.bytes.copy(bytes, at, 0, STAT_BYTES);
     at += name.copy(bytes, at);
     at += target.copy(bytes, at);
+    at += content.copy(bytes, at);
     this.#length = at;
   }
 
@@ -52,57 +67,75 @@ export class BatchWriter {
   /** What was added since the last time, in a block of its own. */
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.allocUnsafeSlow(BATCH_BYTES);
+    this.#bytes = this.#newBlock();
     this.#length = 0;
     return taken;
+  }
+
+  #newBlock(): Buffer {
+    return Buffer.allocUnsafeSlow(BATCH_BYTES + this.maxContentBytes);
   }
 }
 
 /** The entries of a batch that `list` made. Names and targets stay views of `batch`. */
 export function decodeEntries(batch: Uint8Array): Entry[] {
-  return decode(batch, (stat, name, target) => ({
-    name,
-    type: typeOf(stat),
-    mode: stat.mode,
-    sizeBytes: stat.size,
-    ctimeNs: stat.ctimeNs,
-    mtimeNs: stat.mtimeNs,
-    ...(typeOf(stat) === 'SYMLINK' && { target }),
-  }));
+  return decode(batch, (bytes, at, nameAt, targetAt, contentAt) => {
+    const stat = decodeStatx(bytes, at);
+    return {
+      name: bytes.subarray(nameAt, targetAt),
+      type: typeOf(stat.mode),
+      mode: stat.mode,
+      sizeBytes: stat.size,
+      ctimeNs: stat.ctimeNs,
+      mtimeNs: stat.mtimeNs,
+      ...(typeOf(stat.mode) === 'SYMLINK' && { target: bytes.subarray(targetAt, contentAt) }),
+    };
+  });
 }
 
-/** The entries of a batch that `scan` made. */
+/** The entries of a batch that `scan` made. Paths and contents stay views of `batch`. */
 export function decodeScannedEntries(batch: Uint8Array): ScannedEntry[] {
-  return decode(batch, (stat, path) => ({
-    path,
-    type: typeOf(stat),
-    mode: stat.mode,
-    sizeBytes: stat.size,
-    mtimeNs: stat.mtimeNs,
-    dev: stat.dev,
-    ino: stat.ino,
-  }));
+  return decode(batch, (bytes, at, pathAt, targetAt, contentAt, end) => {
+    const { mode, size, mtimeNs, dev, ino } = decodeStatx(bytes, at);
+    return {
+      path: bytes.subarray(pathAt, targetAt),
+      type: typeOf(mode),
+      mode,
+      sizeBytes: size,
+      mtimeNs,
+      dev,
+      ino,
+      content: contentAt === end ? undefined : bytes.subarray(contentAt, end),
+    };
+  });
 }
 
-function decode<Result>(
-  batch: Uint8Array,
-  make: (stat: Stat, name: Buffer, target: Buffer) => Result,
-): Result[] {
+/** Where the parts of a record begin, and where it ends. */
+type Make<Result> = (
+  bytes: Buffer,
+  stat: number,
+  name: number,
+  target: number,
+  content: number,
+  end: number,
+) => Result;
+
+function decode<Result>(batch: Uint8Array, make: Make<Result>): Result[] {
   const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
   const results: Result[] = [];
   for (let at = 0; at < bytes.length;) {
-    const nameAt = at + HEADER_BYTES;
-    const targetAt = nameAt + bytes.readUInt16LE(at);
-    const end = targetAt + bytes.readUInt16LE(at + 2);
-    const stat = decodeStatx(bytes.subarray(at + LENGTHS_BYTES, nameAt));
-    results.push(make(stat, bytes.subarray(nameAt, targetAt), bytes.subarray(targetAt, end)));
+    const name = at + HEADER_BYTES;
+    const target = name + bytes.readUInt16LE(at);
+    const content = target + bytes.readUInt16LE(at + 2);
+    const end = content + bytes.readUInt32LE(at + 4);
+    results.push(make(bytes, at + LENGTHS_BYTES, name, target, content, end));
     at = end;
   }
   return results;
 }
 
 /** Special files are `FILE` on this wire. */
-function typeOf({ mode }: Stat): EntryType {
+function typeOf(mode: number): EntryType {
   const type = mode & 0o170000;
   return type === S_IFDIR ? 'DIRECTORY' : type === S_IFLNK ? 'SYMLINK' : 'FILE';
 }

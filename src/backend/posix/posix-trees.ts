@@ -2,6 +2,7 @@ import type { Entry, Listing, ListOptions, ScannedEntry } from '../contract/entr
 import type {
   CopyOptions,
   OmitOptions,
+  ScanOptions,
   TreeOperations,
   TreeUsage,
   UsageOptions,
@@ -50,9 +51,9 @@ export class PosixTrees implements TreeOperations {
   async *scan(
     root: TreeLocation,
     path: Buffer,
-    { omit = [], ...options }: TreeTaskOptions & OmitOptions = {},
+    { omit = [], contentUpToBytes = 0, ...options }: ScanOptions = {},
   ): AsyncGenerator<readonly ScannedEntry[], void> {
-    const order = { kind: 'scan', root: root.path, path, omit } as const;
+    const order = { kind: 'scan', root: root.path, path, omit, contentUpToBytes } as const;
     for await (const batch of this.pool.stream(order, options)) yield decodeScannedEntries(batch);
   }
 

@@ -30,6 +30,7 @@ export type TreeOrder =
       readonly root: Uint8Array;
       readonly path: Uint8Array;
       readonly omit: readonly Uint8Array[];
+      readonly contentUpToBytes: number;
     }
   | {
       readonly kind: 'usage';

@@ -47,7 +47,7 @@ function open(volume: OpenableVolume, order: TreeOrder, pace: Pace): Walk<unknow
     }
     case 'scan': {
       const fd = openWithin(volume, bytes(order.root), bytes(order.path));
-      return scan(fd, order.omit.map(bytes), pace);
+      return scan(fd, pace, { ...order, omit: order.omit.map(bytes) });
     }
     case 'usage':
       return usage(openLocation(volume, bytes(order.path)), pace, {

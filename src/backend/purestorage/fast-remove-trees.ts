@@ -8,6 +8,7 @@ import type { Listing, ListOptions, ScannedEntry } from '../contract/entry.js';
 import type {
   CopyOptions,
   OmitOptions,
+  ScanOptions,
   TreeOperations,
   TreeUsage,
 } from '../contract/tree-operations.js';
@@ -49,7 +50,7 @@ export class FastRemoveTrees implements TreeOperations {
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions & OmitOptions,
+    options?: ScanOptions,
   ): AsyncIterable<readonly ScannedEntry[]> {
     return this.inner.scan(root, path, options);
   }

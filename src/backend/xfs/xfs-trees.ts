@@ -2,6 +2,7 @@ import type { Listing, ListOptions, ScannedEntry } from '../contract/entry.js';
 import type {
   CopyOptions,
   OmitOptions,
+  ScanOptions,
   TreeOperations,
   TreeUsage,
 } from '../contract/tree-operations.js';
@@ -40,7 +41,7 @@ export class XfsTrees implements TreeOperations {
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions & OmitOptions,
+    options?: ScanOptions,
   ): AsyncIterable<readonly ScannedEntry[]> {
     return this.posix.scan(root, path, options);
   }

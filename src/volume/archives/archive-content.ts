@@ -6,7 +6,7 @@ import type { Stat } from '../../native/stat.js';
 import type { BlockingCall } from '../blocking-call.js';
 import type { ArchiveItem } from './archive-item.js';
 import { isCompressedName } from './compressed-names.js';
-import { deflateWhole } from './deflate.js';
+import { deflateWhole, type Deflated } from './deflate.js';
 import { PIECE_BYTES, type EntryFacts, type WholeContent } from './zip-writer.js';
 
 /** Up to this size a file is read ahead as a whole. */
@@ -30,7 +30,6 @@ const NOTHING_THERE = [
 ];
 
 export type Prepared =
-  | { readonly kind: 'directory'; readonly facts: EntryFacts }
   | { readonly kind: 'whole'; readonly facts: EntryFacts; readonly content: WholeContent }
   /** Too large to be read ahead; opened when its turn comes. */
   | { readonly kind: 'large'; readonly item: ArchiveItem };
@@ -52,36 +51,52 @@ const NO_CONTENT: WholeContent = {
   isDeflated: false,
 };
 
-/** Reads and compresses what is small; undefined for what is to be left out. */
-export async function prepare(
+/** Reads and compresses what is small; undefined for what is to be left out. Without a promise when nothing is waited for. */
+export function prepare(
   source: ContentSource,
   item: ArchiveItem,
-): Promise<Prepared | undefined> {
+): Prepared | undefined | Promise<Prepared | undefined> {
   if (item.kind === 'directory') {
     const name = Buffer.concat([item.name, Buffer.from('/')]);
-    return { kind: 'directory', facts: { name, mode: item.mode, mtimeNs: item.mtimeNs } };
+    const facts = { name, mode: item.mode, mtimeNs: item.mtimeNs };
+    return { kind: 'whole', facts, content: NO_CONTENT };
   }
   if (item.kind === 'file') {
     if (item.sizeBytes > WHOLE_BYTES) return { kind: 'large', item };
     if (item.sizeBytes === 0) return { kind: 'whole', facts: item, content: NO_CONTENT };
   }
+  return item.content ? pack(source, item, item.content) : readAndPack(source, item);
+}
+
+async function readAndPack(
+  source: ContentSource,
+  item: ArchiveItem,
+): Promise<Prepared | undefined> {
   // One turn of the volume's share for all three calls: small files are many.
   const read = await source.io(() => readSmall(source.root, item));
   if (read === undefined || read === 'large') return read && { kind: 'large', item };
-  const { content, stat } = read;
-  const deflated = isCompressedName(item.name)
-    ? undefined
-    : await deflateWhole(content, source.level);
-  return {
+  return await pack(source, factsOf(item, read.stat), read.content);
+}
+
+function pack(
+  source: ContentSource,
+  facts: EntryFacts,
+  content: Buffer,
+): Prepared | Promise<Prepared> {
+  const crc = zlib.crc32(content);
+  const packed = (deflated: Deflated): Prepared => ({
     kind: 'whole',
-    facts: factsOf(item, stat),
+    facts,
     content: {
-      crc: zlib.crc32(content),
+      crc,
       sizeBytes: content.length,
       data: deflated ?? content,
       isDeflated: deflated !== undefined,
     },
-  };
+  });
+  if (isCompressedName(facts.name)) return packed(undefined);
+  const deflated = deflateWhole(content, source.level);
+  return deflated instanceof Promise ? deflated.then(packed) : packed(deflated);
 }
 
 /** Opens an entry; undefined when there is nothing to archive. A link that stays inside is followed. */

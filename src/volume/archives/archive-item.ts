@@ -9,4 +9,6 @@ export interface ArchiveItem {
   /** Of a link, its own. */
   readonly sizeBytes: number;
   readonly mtimeNs: bigint;
+  /** All of a file, where the walk has read it; mode, size and time are then those of what was read. */
+  readonly content?: Buffer | undefined;
 }

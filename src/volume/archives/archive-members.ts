@@ -20,20 +20,28 @@ const SLASH = Buffer.from('/');
 const RESERVED = Buffer.from(UPLOAD_DIRECTORY);
 const KINDS = { FILE: 'file', DIRECTORY: 'directory', SYMLINK: 'link' } as const;
 
-/** Finds everything below the members while the archive is being written. */
+/** Larger files take so long to be sent that reading several at a time, beside the walk, is worth its promises. */
+const CONTENT_WITH_WALK_BYTES = 32 * 1024;
+
+/** Finds everything below the members while the archive is being written; groups are what was found together. */
 export async function* walkMembers(
   base: DownloadBase,
   members: readonly ArchiveMember[],
   signal: AbortSignal,
-): AsyncGenerator<ArchiveItem> {
+): AsyncGenerator<ArchiveItem[]> {
   for (const { path, name, stat } of members) {
     const isDirectory = stat === undefined || (stat.mode & S_IFMT) === S_IFDIR;
     // The member itself may be a link: it was asked for by name, so it is followed.
-    if (stat !== undefined) yield memberItem(path, name, stat, isDirectory ? 'directory' : 'link');
+    if (stat !== undefined)
+      yield [memberItem(path, name, stat, isDirectory ? 'directory' : 'link')];
     if (!isDirectory) continue;
-    const options = { signal, ...(path.equals(HERE) ? { omit: [RESERVED] } : {}) };
+    const options = {
+      signal,
+      contentUpToBytes: CONTENT_WITH_WALK_BYTES,
+      ...(path.equals(HERE) && { omit: [RESERVED] }),
+    };
     for await (const batch of base.scan(path, options)) {
-      for (const entry of batch) yield itemBelow(path, name, entry);
+      yield batch.map((entry) => itemBelow(path, name, entry));
     }
   }
 }
@@ -55,6 +63,7 @@ function itemBelow(path: Buffer, name: Buffer, entry: ScannedEntry): ArchiveItem
     mode: entry.mode,
     sizeBytes: entry.sizeBytes,
     mtimeNs: entry.mtimeNs,
+    content: entry.content,
   };
 }
 

@@ -18,25 +18,26 @@ export class CentralDirectory {
   #openBytes = 0;
   readonly #packed: Buffer[] = [];
 
-  async add(entry: CentralEntry): Promise<void> {
+  add(entry: CentralEntry): void {
     const record = centralHeader(entry);
     this.entries += 1;
     this.lengthBytes += record.length;
     this.#open.push(record);
     this.#openBytes += record.length;
-    if (this.#openBytes >= BLOCK_BYTES) await this.#pack();
+  }
+
+  /** Compresses the open block when it is full; to be awaited now and then between entries. */
+  async pack(): Promise<void> {
+    if (this.#openBytes < BLOCK_BYTES) return;
+    const block = Buffer.concat(this.#open);
+    this.#open = [];
+    this.#openBytes = 0;
+    this.#packed.push(await deflateRaw(block, { level: 1 }));
   }
 
   /** All records in order, in blocks. */
   async *records(): AsyncGenerator<Buffer> {
     for (const block of this.#packed) yield await inflateRaw(block);
     if (this.#openBytes > 0) yield Buffer.concat(this.#open);
-  }
-
-  async #pack(): Promise<void> {
-    const block = Buffer.concat(this.#open);
-    this.#open = [];
-    this.#openBytes = 0;
-    this.#packed.push(await deflateRaw(block, { level: 1 }));
   }
 }

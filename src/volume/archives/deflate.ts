@@ -18,14 +18,22 @@ const MAX_STORED_BLOCK = 0xffff;
 /** An empty last block with fixed codes: ends a stream whose pieces end on byte boundaries. */
 export const DEFLATE_END = Buffer.from([0x03, 0x00]);
 
-/** The whole of something small, compressed; undefined when that is not worth it. `level` is zlib's, 0 stores. */
-export async function deflateWhole(content: Buffer, level: number): Promise<Buffer | undefined> {
+/** What is to be stored of something small: compressed, or undefined when that is not worth it. */
+export type Deflated = Buffer | undefined;
+
+/** The whole of something small, without a promise where that is quicker. `level` is zlib's, 0 stores. */
+export function deflateWhole(content: Buffer, level: number): Deflated | Promise<Deflated> {
   if (level === 0 || content.length < MIN_BYTES) return undefined;
+  if (content.length > MAX_SYNC_BYTES) return deflateOnPool(content, level);
+  return ifWorthwhile(zlib.deflateRawSync(content, { level }), content);
+}
+
+async function deflateOnPool(content: Buffer, level: number): Promise<Deflated> {
   if (!(await isPromising(content, level))) return undefined;
-  const compressed =
-    content.length <= MAX_SYNC_BYTES
-      ? zlib.deflateRawSync(content, { level })
-      : await deflateRaw(content, { level });
+  return ifWorthwhile(await deflateRaw(content, { level }), content);
+}
+
+function ifWorthwhile(compressed: Buffer, content: Buffer): Deflated {
   return isWorthwhile(compressed, content) ? compressed : undefined;
 }
 

@@ -59,8 +59,8 @@ describe('writeArchive', () => {
     };
   };
 
-  async function* each(items: readonly ArchiveItem[]): AsyncGenerator<ArchiveItem> {
-    yield* items;
+  async function* each(items: readonly ArchiveItem[]): AsyncGenerator<readonly ArchiveItem[]> {
+    yield items;
   }
 
   const archive = async (items: readonly ArchiveItem[]): Promise<string> => {
@@ -100,6 +100,38 @@ describe('writeArchive', () => {
     execFileSync('diff', ['-r', folder, path.join(top, 'out')]);
     const { mtimeMs } = fs.statSync(path.join(top, 'out/text.txt'));
     expect(mtimeMs).toBe(1_000_000_001_000);
+  });
+
+  it.each([0, 6])('makes the same bytes at level %d of what the walk has read', async (level) => {
+    source = { ...source, level };
+    for (let index = 0; index < 120; index++) {
+      put(`text-${index}`, 'hello '.repeat(index));
+      if (index % 20 === 0) put(`noise-${index}`, randomBytes(30 * index));
+    }
+    put('photo.jpg', 'a'.repeat(5000));
+    put('large', Buffer.alloc(2_000_000, 'large '));
+    const items = fs.readdirSync(folder).map(itemOf);
+    const withContent = items.map((item) => {
+      const content = fs.readFileSync(path.join(folder, item.name.toString()));
+      return content.length > 0 && content.length < 20_000 ? { ...item, content } : item;
+    });
+    const read = fs.readFileSync(await archive(items));
+    expect(fs.readFileSync(await archive(withContent)).equals(read)).toBe(true);
+    execFileSync('unzip', ['-q', path.join(top, 'archive.zip'), '-d', path.join(top, 'out')]);
+    execFileSync('diff', ['-r', folder, path.join(top, 'out')]);
+  });
+
+  it('hands on an archive of many small entries in few writes', async () => {
+    for (let index = 0; index < 1000; index++) put(`file-${index}`, 'content');
+    const items = fs.readdirSync(folder).map((name) => {
+      return { ...itemOf(name), content: Buffer.from('content') };
+    });
+    const writes: number[] = [];
+    await writeArchive(each(items), source, async (chunks) => {
+      writes.push(chunks.reduce((sum, { length }) => sum + length, 0));
+    });
+    expect(writes.length).toBeLessThan(10);
+    expect(Math.max(...writes)).toBeLessThan(200_000);
   });
 
   it('is accepted by everybody when it holds nothing at all', async () => {

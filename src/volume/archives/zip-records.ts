@@ -29,6 +29,9 @@ export interface ZipSizes {
 /** All bits set means "see the ZIP64 field", so it is itself out of range (4.4.8). */
 const MAX_32 = 0xffff_ffff;
 const MAX_16 = 0xffff;
+const NOTHING_LARGE: readonly number[] = [];
+/** In a local header both sizes are there, whatever they are: 0 until the descriptor tells (4.5.3). */
+const LARGE_SIZES: readonly number[] = [0, 0];
 const NO_SIZES: ZipSizes = { crc: 0, compressedBytes: 0, sizeBytes: 0 };
 
 const FLAG_DESCRIPTOR = 0x0008;
@@ -45,23 +48,24 @@ const DOS_DIRECTORY = 0x10;
  * there, which must be decided before they are known.
  */
 export function localHeader(entry: ZipEntry, sizes?: ZipSizes, zip64 = false): Buffer {
-  const extra = Buffer.concat([
-    ...(zip64 ? [extraField(0x0001, Buffer.alloc(16))] : []),
-    timestampField(entry.mtimeNs),
-  ]);
+  const { name } = entry;
   const { crc, compressedBytes, sizeBytes } = sizes ?? NO_SIZES;
-  const header = Buffer.alloc(30);
+  const seconds = secondsOf(entry.mtimeNs);
+  const large = zip64 ? LARGE_SIZES : NOTHING_LARGE;
+  const header = Buffer.allocUnsafe(30 + name.length + extraBytes(seconds, large));
   header.writeUInt32LE(0x04034b50, 0);
   header.writeUInt16LE(versionNeeded(entry, zip64), 4);
   header.writeUInt16LE(flags(entry, sizes === undefined), 6);
   header.writeUInt16LE(entry.method, 8);
-  header.writeUInt32LE(dosTime(entry.mtimeNs), 10);
+  header.writeUInt32LE(dosTime(seconds), 10);
   header.writeUInt32LE(crc, 14);
   header.writeUInt32LE(zip64 ? MAX_32 : compressedBytes, 18);
   header.writeUInt32LE(zip64 ? MAX_32 : sizeBytes, 22);
-  header.writeUInt16LE(entry.name.length, 26);
-  header.writeUInt16LE(extra.length, 28);
-  return Buffer.concat([header, entry.name, extra]);
+  header.writeUInt16LE(name.length, 26);
+  header.writeUInt16LE(header.length - 30 - name.length, 28);
+  name.copy(header, 30);
+  writeExtra(header, 30 + name.length, seconds, large);
+  return header;
 }
 
 /** 4.3.9, with the signature that 4.3.9.3 recommends. */
@@ -93,28 +97,33 @@ export interface CentralEntry extends ZipEntry, ZipSizes {
 
 /** 4.3.12. */
 export function centralHeader(entry: CentralEntry): Buffer {
+  const { name, sizeBytes, compressedBytes, offset } = entry;
   // 4.5.3: the field holds only the values that do not fit, in this order.
-  const large = [entry.sizeBytes, entry.compressedBytes, entry.offset].filter((n) => n >= MAX_32);
-  const extra = Buffer.concat([
-    ...(large.length > 0 ? [extraField(0x0001, uint64s(large))] : []),
-    timestampField(entry.mtimeNs),
-  ]);
+  const isLarge = sizeBytes >= MAX_32 || compressedBytes >= MAX_32 || offset >= MAX_32;
+  const large = isLarge
+    ? [sizeBytes, compressedBytes, offset].filter((n) => n >= MAX_32)
+    : NOTHING_LARGE;
+  const seconds = secondsOf(entry.mtimeNs);
   const isDirectory = (entry.mode & S_IFMT) === S_IFDIR;
-  const header = Buffer.alloc(46);
+  const header = Buffer.allocUnsafe(46 + name.length + extraBytes(seconds, large));
   header.writeUInt32LE(0x02014b50, 0);
   header.writeUInt16LE(MADE_BY_UNIX, 4);
-  header.writeUInt16LE(versionNeeded(entry, entry.zip64 || large.length > 0), 6);
+  header.writeUInt16LE(versionNeeded(entry, entry.zip64 || isLarge), 6);
   header.writeUInt16LE(flags(entry, entry.hasDescriptor), 8);
   header.writeUInt16LE(entry.method, 10);
-  header.writeUInt32LE(dosTime(entry.mtimeNs), 12);
+  header.writeUInt32LE(dosTime(seconds), 12);
   header.writeUInt32LE(entry.crc, 16);
-  header.writeUInt32LE(Math.min(entry.compressedBytes, MAX_32), 20);
-  header.writeUInt32LE(Math.min(entry.sizeBytes, MAX_32), 24);
-  header.writeUInt16LE(entry.name.length, 28);
-  header.writeUInt16LE(extra.length, 30);
+  header.writeUInt32LE(Math.min(compressedBytes, MAX_32), 20);
+  header.writeUInt32LE(Math.min(sizeBytes, MAX_32), 24);
+  header.writeUInt16LE(name.length, 28);
+  header.writeUInt16LE(header.length - 46 - name.length, 30);
+  // No comment, the only disk, no internal attributes.
+  header.fill(0, 32, 38);
   header.writeUInt32LE(((entry.mode << 16) | (isDirectory ? DOS_DIRECTORY : 0)) >>> 0, 38);
-  header.writeUInt32LE(Math.min(entry.offset, MAX_32), 42);
-  return Buffer.concat([header, entry.name, extra]);
+  header.writeUInt32LE(Math.min(offset, MAX_32), 42);
+  name.copy(header, 46);
+  writeExtra(header, 46 + name.length, seconds, large);
+  return header;
 }
 
 export interface CentralDirectoryExtent {
@@ -139,7 +148,7 @@ export function endOfArchive({ entries, offset, lengthBytes }: CentralDirectoryE
   end64.writeBigUInt64LE(BigInt(end64.length - 12), 4);
   end64.writeUInt16LE(MADE_BY_UNIX, 12);
   end64.writeUInt16LE(VERSION_ZIP64, 14);
-  uint64s([entries, entries, lengthBytes, offset]).copy(end64, 24);
+  writeUint64s(end64, 24, [entries, entries, lengthBytes, offset]);
   const locator = Buffer.alloc(20);
   locator.writeUInt32LE(0x07064b50, 0);
   locator.writeBigUInt64LE(BigInt(offset + lengthBytes), 8);
@@ -160,8 +169,8 @@ function flags(entry: ZipEntry, hasDescriptor: boolean): number {
 }
 
 /** 4.4.6, in UTC: two seconds of precision, 1980 to 2107. The timestamp field is what Unix tools use. */
-function dosTime(mtimeNs: bigint): number {
-  const date = new Date(Number(mtimeNs / 1_000_000n));
+function dosTime(seconds: number): number {
+  const date = new Date(seconds * 1000);
   const year = date.getUTCFullYear();
   if (!(year >= 1980)) return (1 << 21) | (1 << 16);
   if (year > 2107)
@@ -172,26 +181,46 @@ function dosTime(mtimeNs: bigint): number {
   return ((day << 16) | time) >>> 0;
 }
 
-/** Info-ZIP's `UT` field: the modification time in seconds since the epoch, where 32 bits can hold it. */
-function timestampField(mtimeNs: bigint): Buffer {
-  const seconds = Number(mtimeNs / 1_000_000_000n);
-  if (Math.abs(seconds) > 0x7fff_ffff) return Buffer.alloc(0);
-  const data = Buffer.alloc(5);
-  data.writeUInt8(1, 0);
-  data.writeInt32LE(seconds, 1);
-  return extraField(0x5455, data);
+/** Since the epoch, towards it. */
+function secondsOf(mtimeNs: bigint): number {
+  return Number(mtimeNs / 1_000_000_000n);
 }
 
-function extraField(id: number, data: Buffer): Buffer {
-  const field = Buffer.alloc(4 + data.length);
-  field.writeUInt16LE(id, 0);
-  field.writeUInt16LE(data.length, 2);
-  data.copy(field, 4);
-  return field;
+/** Of the extra fields (4.5): header id and length, then the data. */
+const EXTRA_HEADER_BYTES = 4;
+/** Info-ZIP's `UT` field: a byte of flags, the modification time in seconds since the epoch. */
+const TIMESTAMP_BYTES = EXTRA_HEADER_BYTES + 5;
+
+/** The field has 32 bits for it. */
+function hasTimestamp(seconds: number): boolean {
+  return Math.abs(seconds) <= 0x7fff_ffff;
 }
 
-function uint64s(values: readonly number[]): Buffer {
-  const data = Buffer.alloc(8 * values.length);
-  for (const [index, value] of values.entries()) data.writeBigUInt64LE(BigInt(value), index * 8);
-  return data;
+function extraBytes(seconds: number, large: readonly number[]): number {
+  const zip64 = large.length === 0 ? 0 : EXTRA_HEADER_BYTES + 8 * large.length;
+  return zip64 + (hasTimestamp(seconds) ? TIMESTAMP_BYTES : 0);
+}
+
+/** The ZIP64 field (4.5.3) with the values that do not fit elsewhere, then the timestamp. */
+function writeExtra(
+  target: Buffer,
+  start: number,
+  seconds: number,
+  large: readonly number[],
+): void {
+  let at = start;
+  if (large.length > 0) {
+    at = target.writeUInt16LE(0x0001, at);
+    at = target.writeUInt16LE(8 * large.length, at);
+    at = writeUint64s(target, at, large);
+  }
+  if (!hasTimestamp(seconds)) return;
+  at = target.writeUInt16LE(0x5455, at);
+  at = target.writeUInt16LE(TIMESTAMP_BYTES - EXTRA_HEADER_BYTES, at);
+  at = target.writeUInt8(1, at);
+  target.writeInt32LE(seconds, at);
+}
+
+function writeUint64s(target: Buffer, start: number, values: readonly number[]): number {
+  return values.reduce((at, value) => target.writeBigUInt64LE(BigInt(value), at), start);
 }

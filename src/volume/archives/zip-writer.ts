@@ -2,18 +2,17 @@ import zlib from 'node:zlib';
 import { ahead } from './ahead.js';
 import { CentralDirectory } from './central-directory.js';
 import { DEFLATE_END, longestStream, type PieceDeflater } from './deflate.js';
+import { ZipOutput, type ZipSink } from './zip-output.js';
 import {
   dataDescriptor,
   DEFLATED,
   endOfArchive,
   localHeader,
   STORED,
+  type CentralEntry,
   type ZipEntry,
   type ZipSizes,
 } from './zip-records.js';
-
-/** Takes the archive's bytes in order; resolves when it wants more. The buffers are not touched afterwards. */
-export type ZipSink = (chunks: readonly Buffer[]) => Promise<void>;
 
 /** Name, mode and time of an entry. */
 export type EntryFacts = Omit<ZipEntry, 'method'>;
@@ -38,28 +37,43 @@ const MAX_32 = 0xffff_ffff;
  * blocks cost 5 bytes in 64 KiB), so that readers which cannot seek either find its end.
  */
 export class ZipWriter {
-  #offset = 0;
+  readonly #output: ZipOutput;
   readonly #directory = new CentralDirectory();
 
-  constructor(private readonly sink: ZipSink) {}
-
-  /** `name` ends in `/`. */
-  async addDirectory(facts: EntryFacts): Promise<void> {
-    const nothing = { crc: 0, sizeBytes: 0, data: Buffer.alloc(0), isDeflated: false };
-    await this.addWhole(facts, nothing);
+  constructor(sink: ZipSink) {
+    this.#output = new ZipOutput(sink);
   }
 
-  /** At most 4 GiB. */
-  async addWhole(facts: EntryFacts, content: WholeContent): Promise<void> {
-    const entry: ZipEntry = { ...facts, method: content.isDeflated ? DEFLATED : STORED };
-    const sizes: ZipSizes = {
+  /** Whether `flush` should be awaited before more is added. */
+  get isFull(): boolean {
+    return this.#output.isFull;
+  }
+
+  /** Hands on what has been added. */
+  async flush(): Promise<void> {
+    await this.#output.flush();
+    await this.#directory.pack();
+  }
+
+  /** At most 4 GiB; a directory is an entry without content whose name ends in `/`. */
+  addWhole(facts: EntryFacts, content: WholeContent): void {
+    const output = this.#output;
+    // Named one by one: there may be millions of them, and spreading objects would cost more than the headers.
+    const entry: CentralEntry = {
+      name: facts.name,
+      mode: facts.mode,
+      mtimeNs: facts.mtimeNs,
+      method: content.isDeflated ? DEFLATED : STORED,
       crc: content.crc,
       sizeBytes: content.sizeBytes,
       compressedBytes: content.data.length,
+      offset: output.offset,
+      hasDescriptor: false,
+      zip64: false,
     };
-    const offset = this.#offset;
-    await this.write([localHeader(entry, sizes), content.data]);
-    await this.#directory.add({ ...entry, ...sizes, offset, hasDescriptor: false, zip64: false });
+    output.add(localHeader(entry, entry));
+    output.add(content.data);
+    this.#directory.add(entry);
   }
 
   /** `maxBytes` is the most that `pieces` can add up to. */
@@ -71,9 +85,10 @@ export class ZipWriter {
   ): Promise<void> {
     const entry: ZipEntry = { ...facts, method: DEFLATED };
     const zip64 = longestStream(maxBytes, PIECE_BYTES) >= MAX_32;
-    const offset = this.#offset;
-    await this.write([localHeader(entry, undefined, zip64)]);
-    const dataStart = this.#offset;
+    const output = this.#output;
+    const { offset } = output;
+    output.add(localHeader(entry, undefined, zip64));
+    const dataStart = output.offset;
     let crc = 0;
     let sizeBytes = 0;
     const blocks = ahead(pieces, PIECES_AHEAD, (piece) => {
@@ -81,23 +96,26 @@ export class ZipWriter {
       sizeBytes += piece.length;
       return deflater.deflate(piece);
     });
-    for await (const block of blocks) await this.write(block);
-    await this.write([DEFLATE_END]);
-    const sizes: ZipSizes = { crc, sizeBytes, compressedBytes: this.#offset - dataStart };
-    await this.write([dataDescriptor(sizes, zip64)]);
-    await this.#directory.add({ ...entry, ...sizes, offset, hasDescriptor: true, zip64 });
+    for await (const block of blocks) {
+      for (const part of block) output.add(part);
+      if (output.isFull) await this.flush();
+    }
+    output.add(DEFLATE_END);
+    const sizes: ZipSizes = { crc, sizeBytes, compressedBytes: output.offset - dataStart };
+    output.add(dataDescriptor(sizes, zip64));
+    this.#directory.add({ ...entry, ...sizes, offset, hasDescriptor: true, zip64 });
   }
 
   /** Writes the directory; nothing can be added afterwards. */
   async finish(): Promise<void> {
-    const offset = this.#offset;
+    const output = this.#output;
+    const { offset } = output;
     const { entries, lengthBytes } = this.#directory;
-    for await (const records of this.#directory.records()) await this.write([records]);
-    await this.write([endOfArchive({ entries, offset, lengthBytes })]);
-  }
-
-  private async write(chunks: readonly Buffer[]): Promise<void> {
-    for (const chunk of chunks) this.#offset += chunk.length;
-    await this.sink(chunks);
+    for await (const records of this.#directory.records()) {
+      output.add(records);
+      if (output.isFull) await output.flush();
+    }
+    output.add(endOfArchive({ entries, offset, lengthBytes }));
+    await output.flush();
   }
 }

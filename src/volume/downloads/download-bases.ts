@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ScannedEntry } from '../../backend/contract/entry.js';
-import type { OmitOptions } from '../../backend/contract/tree-operations.js';
-import type { TreeTaskOptions } from '../../backend/contract/tree-task.js';
+import type { ScanOptions } from '../../backend/contract/tree-operations.js';
 import { StorageError } from '../../errors/storage-error.js';
 import { Beneath } from '../../native/beneath.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
@@ -21,10 +20,7 @@ export interface DownloadBase {
   /** Opens it; everything read is confined to it. The caller closes it. */
   open(): Promise<Beneath>;
   /** What lies below a directory in it, see `TreeOperations.scan`. */
-  scan(
-    path: Buffer,
-    options: TreeTaskOptions & OmitOptions,
-  ): AsyncIterable<readonly ScannedEntry[]>;
+  scan(path: Buffer, options: ScanOptions): AsyncIterable<readonly ScannedEntry[]>;
 }
 
 @Injectable()

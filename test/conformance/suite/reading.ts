@@ -83,6 +83,21 @@ export function describeReading(host: BackendHost): void {
     expect(await names(1)).toEqual(expected);
   });
 
+  it('scans small files with their content, or leaves it to whoever asks for it', async () => {
+    fs.writeFileSync(at('larger'), 'x'.repeat(101));
+    const found: ScannedEntry[] = [];
+    for await (const batch of trees.scan(root, HERE, { contentUpToBytes: 100 })) {
+      found.push(...batch);
+    }
+    const plain = await scan();
+    expect(found.map((entry) => ({ ...entry, content: undefined }))).toEqual(plain);
+    for (const { path, content } of found) {
+      if (path.toString() === 'sub/file')
+        expect([undefined, 'content']).toContain(content?.toString());
+      else expect(content).toBeUndefined();
+    }
+  });
+
   it('follows links on the way while they stay inside the root', async () => {
     expect((await list('inside')).map(({ name }) => name.toString())).toEqual(['file']);
     expect((await scan(Buffer.from('inside'))).map(({ path }) => path.toString())).toEqual([

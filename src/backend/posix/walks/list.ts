@@ -64,7 +64,7 @@ function addEntry(batch: BatchWriter, stat: StatBuffer, fd: number, name: Buffer
     return true;
   }
   try {
-    batch.add(stat, name, sync.readlinkat(fd, name));
+    batch.add(stat, name, { target: sync.readlinkat(fd, name) });
     return true;
   } catch (error) {
     if (isErrno(error, Errno.ENOENT, Errno.EINVAL)) return false;

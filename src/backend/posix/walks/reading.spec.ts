@@ -219,7 +219,7 @@ describe('walks that read', () => {
 
   describe('scan', () => {
     const scanned = (omit: Buffer[] = []): ScannedEntry[] =>
-      drain(scan(openDirectory(top), omit, new Pace())).batches.flatMap(decodeScannedEntries);
+      drain(scan(openDirectory(top), new Pace(), { omit })).batches.flatMap(decodeScannedEntries);
     const paths = (entries: ScannedEntry[]): string[] =>
       entries.map((entry) => entry.path.toString());
 
@@ -243,6 +243,70 @@ describe('walks that read', () => {
       expect(entry!.dev & 0xffn).toBe(dev & 0xffn);
     });
 
+    describe('with content', () => {
+      const contentsOf = (contentUpToBytes: number): Record<string, string | undefined> => {
+        const walk = scan(openDirectory(top), new Pace(), { contentUpToBytes });
+        const entries = drain(walk).batches.flatMap(decodeScannedEntries);
+        return Object.fromEntries(
+          entries.map((entry) => [entry.path.toString(), entry.content?.toString()]),
+        );
+      };
+
+      it('reads regular files up to the size that was asked for', () => {
+        fs.mkdirSync(at('directory'));
+        fs.writeFileSync(at('directory/small'), 'small');
+        fs.writeFileSync(at('limit'), 'x'.repeat(1000));
+        fs.writeFileSync(at('larger'), 'x'.repeat(1001));
+        fs.writeFileSync(at('empty'), '');
+        fs.symlinkSync('limit', at('link'));
+        execFileSync('mkfifo', [at('fifo')]);
+        const before = countDescriptors();
+        expect(contentsOf(1000)).toEqual({
+          directory: undefined,
+          'directory/small': 'small',
+          limit: 'x'.repeat(1000),
+          larger: undefined,
+          empty: undefined,
+          link: undefined,
+        });
+        expect(countDescriptors()).toBe(before);
+        expect(contentsOf(0).limit).toBeUndefined();
+      });
+
+      it('fills many batches, and tells the same of every entry as without', () => {
+        for (let index = 0; index < 300; index++) {
+          fs.writeFileSync(at(`file-${index}`), `${index} `.repeat(index));
+        }
+        const walk = scan(openDirectory(top), new Pace(), { contentUpToBytes: 1000 });
+        const { batches } = drain(walk);
+        expect(batches.length).toBeGreaterThan(1);
+        const entries = batches.flatMap(decodeScannedEntries);
+        expect(entries.map((entry) => ({ ...entry, content: undefined }))).toEqual(scanned());
+        for (const { path: name, content } of entries) {
+          const bytes = fs.readFileSync(at(name.toString()));
+          const isSmall = bytes.length > 0 && bytes.length <= 1000;
+          expect(content).toEqual(isSmall ? bytes : undefined);
+        }
+      });
+
+      it.each(['openat', 'statx', 'read'])(
+        'leaves what cannot be read to others when %s fails',
+        (failing) => {
+          fs.writeFileSync(at('file'), 'content');
+          let failures = 0;
+          const before = countDescriptors();
+          const walk = scan(openDirectory(top), new Pace(), { contentUpToBytes: 1000 });
+          injectFaults((syscall) =>
+            syscall === failing && failures++ === 0 ? Errno.EACCES : undefined,
+          );
+          const [entry] = drain(walk).batches.flatMap(decodeScannedEntries);
+          expect(failures).toBeGreaterThan(0);
+          expect(entry).toMatchObject({ type: 'FILE', sizeBytes: 7, content: undefined });
+          expect(countDescriptors()).toBe(before);
+        },
+      );
+    });
+
     it('leaves names out at the top only', () => {
       fs.mkdirSync(at('.upload/x'), { recursive: true });
       fs.mkdirSync(at('a/.upload'), { recursive: true });
@@ -254,7 +318,7 @@ describe('walks that read', () => {
       fs.mkdirSync(at('.snapshot/b'), { recursive: true });
       fs.writeFileSync(at('.snapshots'), 'x');
       const pace = (): Pace => Object.assign(new Pace(), { hidden: [Buffer.from('.snapshot')] });
-      const met = drain(scan(openDirectory(top), [], pace())).batches.flatMap(decodeScannedEntries);
+      const met = drain(scan(openDirectory(top), pace())).batches.flatMap(decodeScannedEntries);
       expect(paths(met).toSorted()).toEqual(['.snapshots', 'a']);
       expect(drain(usage(openDirectory(top), pace())).result.fileCount).toBe(2);
       const listed = drain(list(openDirectory(top), { limit: 0 }, pace())).batches;

@@ -3,6 +3,7 @@ import type { Listing, ListOptions, ScannedEntry } from '../../contract/entry.js
 import type {
   CopyOptions,
   OmitOptions,
+  ScanOptions,
   TreeOperations,
   TreeUsage,
 } from '../../contract/tree-operations.js';
@@ -88,7 +89,7 @@ export class RapidFileTrees implements TreeOperations {
   scan(
     root: TreeLocation,
     path: Buffer,
-    options?: TreeTaskOptions & OmitOptions,
+    options?: ScanOptions,
   ): AsyncIterable<readonly ScannedEntry[]> {
     return this.plain.scan(root, path, options);
   }
