@@ -22,25 +22,41 @@ export const STATX_BUFFER_BYTES = 256;
 /** STATX_BASIC_STATS: everything stat(2) has. */
 export const STATX_MASK = 0x7ff;
 
-/** Decodes the `struct statx` at `at` (statx(2)); the layout is the same on every little-endian architecture. */
-export function decodeStatx(buffer: Buffer, at = 0): Stat {
+/** Single fields of the `struct statx` at `at` (statx(2)); the layout is the same on every little-endian architecture. */
+export const statx = {
+  mode: (bytes: Buffer, at: number): number => bytes.readUInt16LE(at + 28),
+  ino: (bytes: Buffer, at: number): bigint => bytes.readBigUInt64LE(at + 32),
+  size: (bytes: Buffer, at: number): number => uint64(bytes, at + 40),
+  ctimeNs: (bytes: Buffer, at: number): bigint => timestampNs(bytes, at + 96),
+  mtimeNs: (bytes: Buffer, at: number): bigint => timestampNs(bytes, at + 112),
+  dev: (bytes: Buffer, at: number): bigint =>
+    (BigInt(bytes.readUInt32LE(at + 136)) << 32n) | BigInt(bytes.readUInt32LE(at + 140)),
+};
+
+/** All of it. */
+export function decodeStatx(bytes: Buffer): Stat {
   return {
-    nlink: buffer.readUInt32LE(at + 16),
-    uid: buffer.readUInt32LE(at + 20),
-    gid: buffer.readUInt32LE(at + 24),
-    mode: buffer.readUInt16LE(at + 28),
-    ino: buffer.readBigUInt64LE(at + 32),
-    size: buffer.readUInt32LE(at + 40) + buffer.readUInt32LE(at + 44) * 2 ** 32,
-    blocks: buffer.readUInt32LE(at + 48) + buffer.readUInt32LE(at + 52) * 2 ** 32,
-    atimeNs: timestampNs(buffer, at + 64),
-    ctimeNs: timestampNs(buffer, at + 96),
-    mtimeNs: timestampNs(buffer, at + 112),
-    dev: (BigInt(buffer.readUInt32LE(at + 136)) << 32n) | BigInt(buffer.readUInt32LE(at + 140)),
+    nlink: bytes.readUInt32LE(16),
+    uid: bytes.readUInt32LE(20),
+    gid: bytes.readUInt32LE(24),
+    mode: statx.mode(bytes, 0),
+    ino: statx.ino(bytes, 0),
+    size: statx.size(bytes, 0),
+    blocks: uint64(bytes, 48),
+    atimeNs: timestampNs(bytes, 64),
+    ctimeNs: statx.ctimeNs(bytes, 0),
+    mtimeNs: statx.mtimeNs(bytes, 0),
+    dev: statx.dev(bytes, 0),
   };
 }
 
-function timestampNs(buffer: Buffer, offset: number): bigint {
-  return buffer.readBigInt64LE(offset) * 1_000_000_000n + BigInt(buffer.readUInt32LE(offset + 8));
+/** Exact up to 2^53. */
+function uint64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 2 ** 32;
+}
+
+function timestampNs(bytes: Buffer, at: number): bigint {
+  return bytes.readBigInt64LE(at) * 1_000_000_000n + BigInt(bytes.readUInt32LE(at + 8));
 }
 
 export function isDirectory(stat: { mode: number }): boolean {

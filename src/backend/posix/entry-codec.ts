@@ -1,5 +1,5 @@
 import { S_IFDIR, S_IFLNK } from '../../native/constants.js';
-import { decodeStatx } from '../../native/stat.js';
+import { statx } from '../../native/stat.js';
 import type { StatBuffer } from '../../native/stat-buffer.js';
 import type { Entry, EntryType, ScannedEntry } from '../contract/entry.js';
 
@@ -80,31 +80,32 @@ export class BatchWriter {
 /** The entries of a batch that `list` made. Names and targets stay views of `batch`. */
 export function decodeEntries(batch: Uint8Array): Entry[] {
   return decode(batch, (bytes, at, nameAt, targetAt, contentAt) => {
-    const stat = decodeStatx(bytes, at);
-    return {
+    const mode = statx.mode(bytes, at);
+    const entry = {
       name: bytes.subarray(nameAt, targetAt),
-      type: typeOf(stat.mode),
-      mode: stat.mode,
-      sizeBytes: stat.size,
-      ctimeNs: stat.ctimeNs,
-      mtimeNs: stat.mtimeNs,
-      ...(typeOf(stat.mode) === 'SYMLINK' && { target: bytes.subarray(targetAt, contentAt) }),
+      type: typeOf(mode),
+      mode,
+      sizeBytes: statx.size(bytes, at),
+      ctimeNs: statx.ctimeNs(bytes, at),
+      mtimeNs: statx.mtimeNs(bytes, at),
     };
+    if (entry.type !== 'SYMLINK') return entry;
+    return { ...entry, target: bytes.subarray(targetAt, contentAt) };
   });
 }
 
 /** The entries of a batch that `scan` made. Paths and contents stay views of `batch`. */
 export function decodeScannedEntries(batch: Uint8Array): ScannedEntry[] {
   return decode(batch, (bytes, at, pathAt, targetAt, contentAt, end) => {
-    const { mode, size, mtimeNs, dev, ino } = decodeStatx(bytes, at);
+    const mode = statx.mode(bytes, at);
     return {
       path: bytes.subarray(pathAt, targetAt),
       type: typeOf(mode),
       mode,
-      sizeBytes: size,
-      mtimeNs,
-      dev,
-      ino,
+      sizeBytes: statx.size(bytes, at),
+      mtimeNs: statx.mtimeNs(bytes, at),
+      dev: statx.dev(bytes, at),
+      ino: statx.ino(bytes, at),
       content: contentAt === end ? undefined : bytes.subarray(contentAt, end),
     };
   });
