@@ -222,9 +222,12 @@ export class JobExecution {
   }
 
   private async latest(task: JobTask, known: JobRecord): Promise<JobRecord | undefined> {
-    // The end of an attempt whose record could not be written.
-    if (isEnd(known.state)) return known;
     const stored = await task.store.read(known.id);
+    if (isEnd(known.state)) {
+      // The end of an attempt whose record could not be written; or of one that somebody else has published since
+      // it was read, whose lock is free only now.
+      return stored?.published ? stored : known;
+    }
     return stored ?? (task.isJournaled ? undefined : known);
   }
 

@@ -155,6 +155,16 @@ describe('JobRunner', () => {
     expect(rig.publisher.of(id)).toEqual(['cloneSucceeded', 'jobDone']);
   });
 
+  it('tells no end again that somebody else has told since it was read', async () => {
+    const scripted = await task(async () => undefined);
+    const { id } = scripted.record;
+    await worker.runner.complete(scripted);
+    const stored = await worker.store.read(id);
+    const stale = { ...stored, published: false } as JobRecord<CloneVFolderManifest>;
+    await worker.runner.complete(new ScriptedTask(worker, stale, untilAborted));
+    expect(rig.publisher.of(id)).toEqual(['cloneSucceeded', 'jobDone']);
+  });
+
   it('does not end a job that is told to nobody because nobody listens', async () => {
     rig.publisher.failing = true;
     const { id } = (await task(async () => undefined)).record;
