@@ -12,11 +12,20 @@ export interface NativeFunction<Args extends readonly unknown[]> {
 
 /** koffi queues 256 asynchronous calls by default and throws at the 257th; our bulkheads stay far below this. */
 const MAX_QUEUED_CALLS = 4096;
+/**
+ * Calls under way that have memory of their own; each further one maps some and unmaps it afterwards, which costs twice as
+ * much as the call. The most that koffi allows; 256 KiB of address space each, of which a call touches a page or two.
+ */
+const RESIDENT_CALLS = 32;
 
 // koffi refuses a change once a library is loaded, even by another copy of this module in the process.
 const limits = koffi.config();
 if (limits.max_async_calls !== MAX_QUEUED_CALLS) {
-  koffi.config({ ...limits, max_async_calls: MAX_QUEUED_CALLS });
+  koffi.config({
+    ...limits,
+    max_async_calls: MAX_QUEUED_CALLS,
+    resident_async_pools: RESIDENT_CALLS,
+  });
 }
 const libc = koffi.load(null);
 
