@@ -263,9 +263,21 @@ describe('where the usage lags behind', () => {
   });
 
   it('does not count the records of running uploads against the tenant', async () => {
-    await rig.begin('a', 30);
+    await rig.send(await rig.begin('a', 30), Buffer.alloc(10));
     quota.status = { usedBytes: 54, limitBytes: 100 };
     await rig.begin('b', 70);
+    expect(reservations()).toHaveLength(2);
+  });
+
+  it('takes nothing off the usage for uploads that have not begun', async () => {
+    await rig.begin('a', 30);
+    quota.status = { usedBytes: 20, limitBytes: 100 };
+    const asked = quota.asked.length;
+    const second = rig.begin('b', 70);
+    // Looked at again, since a deletion may not be counted yet.
+    while (quota.asked.length < asked + 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    quota.status = { usedBytes: 0, limitBytes: 100 };
+    await second;
     expect(reservations()).toHaveLength(2);
   });
 

@@ -8,7 +8,7 @@ import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import type { VFolderId } from '../ids/vfolder-id.js';
 import { RECORD_BYTES } from '../uploads/offset-record.js';
 import type { Volume } from '../volume.js';
-import { judge, outstandingBytes, type Usage, type Verdict } from './admission-rule.js';
+import { judge, outstandingBytes, type Claim, type Usage, type Verdict } from './admission-rule.js';
 import { quotaRootOf, type QuotaRoot } from './quota-root.js';
 import { QuotaWatch } from './quota-watch.js';
 import { Reservations, type ReservationAges } from './reservations.js';
@@ -81,7 +81,7 @@ export class QuotaAdmission {
         if (usage === null) return { verdict: 'admitted' };
         if (isFirst) await reservations.add(mount, id, session, sizeBytes);
         const claims = await reservations.claims(mount, this.ages(root));
-        const verdict = judge(session, claims, withoutRecords(usage, claims.length));
+        const verdict = judge(session, claims, withoutRecords(usage, claims));
         return { verdict, usage, reservedBytes: outstandingBytes(session, claims) };
       });
     const outcome = await this.settle(root, attempt);
@@ -185,11 +185,12 @@ async function usageOf(root: QuotaRoot): Promise<Usage | null> {
 
 /**
  * The offset records of running uploads are used bytes, but not the tenant's: what fits exactly is not refused for
- * them. Where usage is in blocks and at once (XFS), it says nothing so exact.
+ * them. They are empty until bytes come. Where usage is in blocks and at once (XFS), it says nothing so exact.
  */
-function withoutRecords(usage: Usage, uploads: number): Usage {
+function withoutRecords(usage: Usage, claims: readonly Claim[]): Usage {
   if (usage.lagMs === 0) return usage;
-  return { ...usage, usedBytes: Math.max(0, usage.usedBytes - uploads * RECORD_BYTES) };
+  const records = claims.filter(({ stagedBytes }) => stagedBytes > 0).length;
+  return { ...usage, usedBytes: Math.max(0, usage.usedBytes - records * RECORD_BYTES) };
 }
 
 function quotaExceeded(
