@@ -9,7 +9,7 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
-import type { ClientRequest } from 'node:http';
+import { Agent, request, type ClientRequest } from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -375,6 +375,25 @@ describe('when connections and processes break', () => {
     stalled.destroy();
     expect((await patch(url, 6, Buffer.from('world'))).status).toBe(204);
     expect(readFileSync(at('stalled'), 'utf8')).toBe('hello world');
+  });
+
+  it('reads on behind a body that was let go when it had all that it may have', async () => {
+    const { url, session } = await issue('surplus', 11);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const headers = { 'upload-offset': 0, 'transfer-encoding': 'chunked' };
+    const endless = request(url, { method: 'PATCH', agent, headers });
+    const whole = answerTo(endless);
+    endless.write('hello world');
+    await arrived(session, 11);
+    expect((await head(url)).headers['upload-offset']).toBe('11');
+    expect((await whole).status).toBe(204);
+    endless.end(randomBytes(MiB));
+    const next = request(url, { method: 'OPTIONS', agent });
+    const answer = answerTo(next);
+    next.end();
+    expect((await answer).status).toBe(200);
+    agent.destroy();
+    expect(readFileSync(at('surplus'), 'utf8')).toBe('hello world');
   });
 
   it('of several PATCHes at one offset exactly one succeeds, and the file is whole', async () => {

@@ -156,6 +156,8 @@ export class UploadController {
           details: { size: sizeBytes, offset: answer.headers['upload-offset'] },
         });
         send(reply, answer);
+        // Of a body that was let go although it was not over: the next request of the connection comes behind it.
+        if (!body.source.isComplete) void discardBody(body.source);
       } finally {
         leave();
       }
