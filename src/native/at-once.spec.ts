@@ -89,6 +89,34 @@ describe('calls made at once', () => {
       expect(await outcome(read)).toBe(expected);
     });
 
+    it.each(['below/file', 'in/file', 'below', 'fifo', 'out', 'missing'])(
+      'opens %s at once as it does in its time, or leaves it to that',
+      async (name) => {
+        const before = fs.readdirSync('/proc/self/fd').length;
+        const file = beneath.openFileAtOnce(Buffer.from(name), { follow: true });
+        if (!atOnce) expect(file).toBeUndefined();
+        if (file !== undefined) {
+          expect(name).toContain('file');
+          const buffer = Buffer.alloc(7);
+          expect(file.readCached(buffer, 0)).toBe(7);
+          expect(buffer.toString()).toBe('content');
+          expect([file.closeAtOnce(), file.closeAtOnce()]).toEqual([true, true]);
+        }
+        expect(fs.readdirSync('/proc/self/fd')).toHaveLength(before);
+      },
+    );
+
+    it('closes at once only what waits for nothing', async () => {
+      const open = () => beneath.openFile(Buffer.from('below/file'), { write: true });
+      const changed = await open();
+      await changed.write([], 0);
+      expect(changed.closeAtOnce()).toBe(false);
+      await changed.close();
+      const unchanged = await open();
+      expect(unchanged.closeAtOnce()).toBe(atOnce);
+      await unchanged.close();
+    });
+
     it.each([
       ['below/file', fs.constants.S_IFREG],
       ['out', fs.constants.S_IFLNK],

@@ -1,8 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import { sync } from './calls.js';
+import { AT_EMPTY_PATH, AT_STATX_DONT_SYNC } from './constants.js';
 import { Errno, isErrno, SystemError } from './errno.js';
 import { addressOf } from './ffi.js';
 import { functions } from './functions.js';
+import type { Stat } from './stat.js';
 
 /**
  * Calls made on this thread instead of libuv's pool, when the kernel can answer them from memory. The hop to the
@@ -54,6 +56,19 @@ export function openAtOnce(
   } catch (error) {
     // EINVAL: an older kernel. Other errors are met again, and reported, by the call on the pool.
     if (isErrno(error, Errno.EINVAL)) knowsCachedLookups = false;
+    if (error instanceof SystemError) return undefined;
+    throw error;
+  }
+}
+
+const NO_NAME = Buffer.alloc(0);
+
+/** statx(2) of something open, as the kernel has it in memory; undefined when the pool has to find out. */
+export function statAtOnce(fd: number): Stat | undefined {
+  try {
+    // Something else may have been mounted over a directory since, which must not be waited for here.
+    return sync.statx(fd, NO_NAME, AT_EMPTY_PATH | AT_STATX_DONT_SYNC);
+  } catch (error) {
     if (error instanceof SystemError) return undefined;
     throw error;
   }

@@ -1,10 +1,9 @@
-import { openAtOnce } from './at-once.js';
+import { openAtOnce, statAtOnce } from './at-once.js';
 import { calls, sync } from './calls.js';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_REMOVEDIR,
-  AT_STATX_DONT_SYNC,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_CREAT,
@@ -30,6 +29,7 @@ import { isDirectory, isRegularFile, type Stat } from './stat.js';
 const HERE = Buffer.from('.');
 const EMPTY = Buffer.alloc(0);
 const SLASH = 0x2f;
+const DIRECTORY = O_PATH | O_DIRECTORY | O_CLOEXEC;
 const CONFINED = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 
 export interface OpenFileOptions {
@@ -77,11 +77,16 @@ export class Beneath {
     reserved: readonly Buffer[] = [],
     { atOnce = false } = {},
   ): Promise<Beneath> {
-    const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    const bytes = Buffer.from(path);
-    const cached = atOnce ? openAtOnce(AT_FDCWD, bytes, flags, 0) : undefined;
-    const fd = cached ?? (await calls.openat2(AT_FDCWD, bytes, flags));
+    const cached = atOnce ? Beneath.openAtOnce(path, reserved) : undefined;
+    if (cached) return cached;
+    const fd = await calls.openat2(AT_FDCWD, Buffer.from(path), DIRECTORY);
     return new Beneath(fd, reserved, CONFINED, atOnce);
+  }
+
+  /** `open` with `atOnce` where nothing has to be waited for; undefined where `open` has to find out. */
+  static openAtOnce(path: string | Buffer, reserved: readonly Buffer[] = []): Beneath | undefined {
+    const fd = openAtOnce(AT_FDCWD, Buffer.from(path), DIRECTORY, 0);
+    return fd === undefined ? undefined : new Beneath(fd, reserved, CONFINED, true);
   }
 
   /** The same, but a link on the way below is refused with ELOOP even when it stays inside. */
@@ -95,10 +100,20 @@ export class Beneath {
     return this.#statOf(this.fd);
   }
 
+  /** `stat` where nothing has to be waited for. */
+  statAtOnce(): Stat | undefined {
+    return this.atOnce ? statAtOnce(this.fd) : undefined;
+  }
+
   /** Opens a directory below as a root of its own. */
   async descend(path: Buffer): Promise<Beneath> {
-    const flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-    return new Beneath(await this.#open(path, flags), this.reserved, this.resolve, this.atOnce);
+    return this.#below(await this.#open(path, DIRECTORY));
+  }
+
+  /** `descend` where nothing has to be waited for; undefined where `descend` has to find out, or say why not. */
+  descendAtOnce(path: Buffer): Beneath | undefined {
+    const fd = this.#openAtOnce(path, DIRECTORY);
+    return fd === undefined ? undefined : this.#below(fd);
   }
 
   /** Opens a regular file. Anything else that has the name fails: EISDIR for a directory, EINVAL for the rest. */
@@ -114,6 +129,16 @@ export class Beneath {
       await calls.close(fd);
       throw error;
     }
+  }
+
+  /** `openFile` where nothing has to be waited for; undefined where `openFile` has to find out, or say why not. */
+  openFileAtOnce(path: Buffer, options: OpenFileOptions = {}): OpenFile | undefined {
+    const fd = this.#openAtOnce(path, openFlags(options));
+    if (fd === undefined) return undefined;
+    const stat = statAtOnce(fd);
+    if (stat !== undefined && isRegularFile(stat)) return new OpenFile(fd, stat, { atOnce: true });
+    closeAnchor(fd);
+    return undefined;
   }
 
   /**
@@ -277,20 +302,28 @@ export class Beneath {
   }
 
   /** Of something open: a local filesystem has that in memory. */
-  #statOf(fd: number): Promise<Stat> {
-    // Something else may have been mounted over the directory since, which must not be waited for here.
-    const flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-    if (this.atOnce) return Promise.resolve(sync.statx(fd, EMPTY, flags));
-    return calls.statx(fd, EMPTY, AT_EMPTY_PATH);
+  async #statOf(fd: number): Promise<Stat> {
+    const known = this.atOnce ? statAtOnce(fd) : undefined;
+    return known ?? (await calls.statx(fd, EMPTY, AT_EMPTY_PATH));
+  }
+
+  #openAtOnce(path: Buffer, flags: number): number | undefined {
+    // Only filesystems that ask servers have names to look out for.
+    const mayAsk = this.atOnce && this.reserved.length === 0 && (flags & O_CREAT) === 0;
+    // What is mounted further below may be no local filesystem, and take its time to open something.
+    const here = this.resolve | RESOLVE_NO_XDEV;
+    return mayAsk ? openAtOnce(this.fd, path, flags, here) : undefined;
+  }
+
+  #below(fd: number): Beneath {
+    return new Beneath(fd, this.reserved, this.resolve, this.atOnce);
   }
 
   async #open(path: Buffer, flags: number, mode = 0): Promise<number> {
+    const cached = this.#openAtOnce(path, flags);
+    if (cached !== undefined) return cached;
     refuseReserved(path, this.reserved);
-    const mayAskAtOnce = this.atOnce && (flags & O_CREAT) === 0;
-    // What is mounted further below may be no local filesystem, and take its time to open something.
-    const here = this.resolve | RESOLVE_NO_XDEV;
-    const cached = mayAskAtOnce ? openAtOnce(this.fd, path, flags, here) : undefined;
-    const fd = cached ?? (await calls.openat2(this.fd, path, flags, mode, this.resolve));
+    const fd = await calls.openat2(this.fd, path, flags, mode, this.resolve);
     try {
       refuseOpenedReserved(fd, this.reserved);
       return fd;

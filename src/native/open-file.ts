@@ -114,11 +114,19 @@ export class OpenFile {
 
   /** May be called again. On NFS a failure here can mean lost writes: sync first. */
   async close(): Promise<void> {
-    if (this.#closed) return;
+    if (this.closeAtOnce()) return;
     this.#closed = true;
+    await calls.close(this.fd);
+  }
+
+  /** `close` where that waits for nothing; false where `close` has to. */
+  closeAtOnce(): boolean {
+    if (this.#closed) return true;
     const isQuick = !this.#isChanged && this.stat.size <= MAX_CLOSED_AT_ONCE_BYTES;
-    if (this.traits.atOnce && isQuick) sync.close(this.fd);
-    else await calls.close(this.fd);
+    if (!this.traits.atOnce || !isQuick) return false;
+    this.#closed = true;
+    sync.close(this.fd);
+    return true;
   }
 
   /** The locks of a local filesystem are in memory. */

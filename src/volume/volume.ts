@@ -172,10 +172,11 @@ export class Volume {
    */
   async openRoot(): Promise<Beneath> {
     this.assertUsable();
+    const cached = this.openRootAtOnce();
+    if (cached) return cached;
     const root = await this.openMountPath();
     try {
-      const identity = this.#state.kind === 'open' ? this.#state.identity : null;
-      if (identity === null || isSameInode(await root.stat(), identity)) return root;
+      if (this.isMountPath(await root.stat())) return root;
     } catch (error) {
       root.close();
       throw this.lost(error);
@@ -190,6 +191,8 @@ export class Volume {
    * @throws StorageError NOT_FOUND with subject `vfolder` when it is missing or not a directory
    */
   async openVFolder(id: VFolderId): Promise<Beneath> {
+    const cached = this.openVFolderAtOnce(id);
+    if (cached) return cached;
     const root = await this.openRoot();
     try {
       return await root.descend(this.locate(id).path);
@@ -197,6 +200,22 @@ export class Volume {
       throw vfolderError(error, this.name, id);
     } finally {
       root.close();
+    }
+  }
+
+  /**
+   * `openVFolder` where nothing has to be waited for, and so without a slot of the bulkhead; undefined where
+   * `openVFolder` has to find out, or say why not.
+   *
+   * @throws StorageError UNAVAILABLE when the volume is not usable
+   */
+  openVFolderAtOnce(id: VFolderId): Beneath | undefined {
+    this.assertUsable();
+    const root = this.openRootAtOnce();
+    try {
+      return root?.descendAtOnce(this.locate(id).path);
+    } finally {
+      root?.close();
     }
   }
 
@@ -225,6 +244,21 @@ export class Volume {
   /** @throws StorageError UNAVAILABLE when calls would fail, or wait for a volume that hangs */
   assertUsable(): void {
     void this.strategies;
+  }
+
+  private openRootAtOnce(): Beneath | undefined {
+    if (!this.answersAtOnce) return undefined;
+    const root = Beneath.openAtOnce(this.settings.path, this.strategies.reservedNames);
+    const stat = root?.statAtOnce();
+    if (stat !== undefined && this.isMountPath(stat)) return root;
+    root?.close();
+    return undefined;
+  }
+
+  /** Whether it is what was opened at the start. */
+  private isMountPath(stat: Stat): boolean {
+    const identity = this.#state.kind === 'open' ? this.#state.identity : null;
+    return identity === null || isSameInode(stat, identity);
   }
 
   private async openMountPath(): Promise<Beneath> {

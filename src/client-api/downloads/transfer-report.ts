@@ -13,6 +13,8 @@ export function reportTransfer(
   what: string,
   result: TransferResult,
 ): void {
+  // What came to its end the access log tells of.
+  if (result.end === 'complete') return;
   const facts = { ...requestFacts(request), what, end: result.end, sent_bytes: result.sentBytes };
   switch (result.end) {
     case 'failed':
@@ -23,7 +25,6 @@ export function reportTransfer(
       log.warn('A transfer was cut off', facts);
       break;
     case 'client-gone':
-    case 'complete':
       log.debug('A transfer ended', facts);
   }
 }

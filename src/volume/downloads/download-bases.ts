@@ -19,6 +19,8 @@ export interface DownloadBase {
   readonly name: Buffer;
   /** Opens it; everything read is confined to it. The caller closes it. */
   open(): Promise<Beneath>;
+  /** `open` where nothing has to be waited for; undefined where `open` has to find out, or say why not. */
+  openAtOnce(): Beneath | undefined;
   /** What lies below a directory in it, see `TreeOperations.scan`. */
   scan(path: Buffer, options: ScanOptions): AsyncIterable<readonly ScannedEntry[]>;
 }
@@ -48,6 +50,7 @@ export class DownloadBases {
       // Its directory's own name, as the layout has it.
       name: Buffer.from(ref.id.folder.slice(4)),
       open: () => volume.openVFolder(ref.id),
+      openAtOnce: () => volume.openVFolderAtOnce(ref.id),
       scan: (below, options) => volume.strategies.trees.scan(volume.locate(ref.id), below, options),
     };
   }
@@ -72,6 +75,8 @@ export class DownloadBases {
           throw vfolderError(error, volume.name, ref.id);
         }
       },
+      // Below a root of the operator's, of which nothing is known.
+      openAtOnce: () => undefined,
       scan: async function* (inside, options) {
         yield* (await trees.of(root)).scan({ path: below }, inside, options);
       },

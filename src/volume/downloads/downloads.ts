@@ -3,15 +3,21 @@ import { fromSystemError } from '../../errors/from-system-error.js';
 import { isStorageError, StorageError } from '../../errors/storage-error.js';
 import type { Beneath } from '../../native/beneath.js';
 import { Errno, isErrno } from '../../native/errno.js';
+import type { OpenFile } from '../../native/open-file.js';
 import { ArchiveDownload } from '../archives/archive-download.js';
 import { DOMAIN_SETTINGS, type DomainSettings } from '../domain-settings.js';
 import { RelPath } from '../ids/relpath.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import type { DownloadGrant } from '../tokens/transfer-tokens.js';
 import { DownloadBases, type DownloadBase } from './download-bases.js';
 import { FileDownload } from './file-download.js';
 
 /** ENXIO of open(2): a socket. EINVAL is what Beneath says of other special files. */
 const ENXIO = 6;
+
+const FOLLOWING = { follow: true } as const;
+
+type Download = FileDownload | ArchiveDownload;
 
 export interface DownloadOptions {
   /** The client's choice, not covered by the token: a directory between the vfolder and the token's path. */
@@ -34,19 +40,31 @@ export class Downloads {
    * @throws StorageError NOT_FOUND with subject `volume`, `vfolder` or `entry`; OUTSIDE_VFOLDER for a path,
    *   `directory` or link that leaves the vfolder; IS_A_DIRECTORY without `archive`; NOT_A_FILE
    */
-  async open(
-    grant: DownloadGrant,
-    options: DownloadOptions,
-  ): Promise<FileDownload | ArchiveDownload> {
+  open(grant: DownloadGrant, options: DownloadOptions): MaybePromise<Download> {
     const base = this.bases.find(grant.ref, grant.unmanagedPath);
     const path = placed(grant.path, options.directory);
+    return this.openAtOnce(base, path) ?? this.acquire(base, path, options.archive);
+  }
+
+  /** Opens a file where nothing has to be waited for; undefined where `acquire` has to find out. */
+  private openAtOnce(base: DownloadBase, path: RelPath): FileDownload | undefined {
+    const root = base.openAtOnce();
+    try {
+      const file = root?.openFileAtOnce(path.toBytes(), FOLLOWING);
+      return file && this.fileDownload(base, path, file);
+    } finally {
+      root?.close();
+    }
+  }
+
+  private acquire(base: DownloadBase, path: RelPath, archive: boolean): Promise<Download> {
     return base.volume.acquire(
       'download',
       async () => {
         const root = await base.open();
-        let download: FileDownload | ArchiveDownload | undefined;
+        let download: Download | undefined;
         try {
-          download = await this.openAt(base, root, path, options.archive);
+          download = await this.openAt(base, root, path, archive);
           return download;
         } finally {
           // An archive reads below the root as long as it lasts.
@@ -62,24 +80,31 @@ export class Downloads {
     root: Beneath,
     path: RelPath,
     archive: boolean,
-  ): Promise<FileDownload | ArchiveDownload> {
+  ): Promise<Download> {
     const { idleTimeoutMs, compressionLevel } = this.settings.downloads;
-    const name = path.isRoot ? base.name : path.name;
     try {
-      const file = await root.openFile(path.toBytes(), { follow: true });
-      return new FileDownload(base.volume, file, name, idleTimeoutMs);
+      return this.fileDownload(base, path, await root.openFile(path.toBytes(), FOLLOWING));
     } catch (error) {
       if (!archive || !isErrno(error, Errno.EISDIR)) throw entryError(error, path);
     }
     return new ArchiveDownload({
       base,
       root,
-      filename: Buffer.concat([name, Buffer.from('.zip')]),
+      filename: Buffer.concat([nameOf(base, path), Buffer.from('.zip')]),
       members: [{ path: path.toBytes(), name: Buffer.alloc(0) }],
       idleTimeoutMs,
       compressionLevel,
     });
   }
+
+  private fileDownload(base: DownloadBase, path: RelPath, file: OpenFile): FileDownload {
+    const { idleTimeoutMs } = this.settings.downloads;
+    return new FileDownload(base.volume, file, nameOf(base, path), idleTimeoutMs);
+  }
+}
+
+function nameOf(base: DownloadBase, path: RelPath): Buffer {
+  return path.isRoot ? base.name : path.name;
 }
 
 /** S2: what the client adds is confined like everything else. */

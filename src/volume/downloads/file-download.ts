@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { OpenFile } from '../../native/open-file.js';
 import { meterTransfer } from '../../observability/metrics.js';
+import { cleaningUp, type MaybePromise } from '../maybe-promise.js';
 import type { Volume } from '../volume.js';
 import { planDownload, type DownloadPlan, type DownloadRequest } from './download-plan.js';
 import type { TransferResult } from './response-body.js';
@@ -25,20 +26,20 @@ export class FileDownload {
   }
 
   /** Writes the body of a plan, see `sendRanges`. */
-  async send(response: ServerResponse, plan: DownloadPlan): Promise<TransferResult> {
+  send(response: ServerResponse, plan: DownloadPlan): MaybePromise<TransferResult> {
     const meter = meterTransfer(this.volume.name, 'download');
-    try {
-      return await sendRanges(response, this.file, plan.body, {
-        io: (work, signal) => this.volume.io(work, signal),
-        idleTimeoutMs: this.idleTimeoutMs,
-        onBytes: (count) => meter.add(count),
-      });
-    } finally {
-      meter.close();
-    }
+    return cleaningUp(
+      () =>
+        sendRanges(response, this.file, plan.body, {
+          io: (work, signal) => this.volume.io(work, signal),
+          idleTimeoutMs: this.idleTimeoutMs,
+          onBytes: (count) => meter.add(count),
+        }),
+      () => meter.close(),
+    );
   }
 
-  close(): Promise<void> {
-    return this.file.close();
+  close(): MaybePromise<void> {
+    return this.file.closeAtOnce() ? undefined : this.file.close();
   }
 }

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { MaybePromise } from '../maybe-promise.js';
 
 /** How a transfer ended. Everything but `complete` has destroyed the connection. */
 export type TransferEnd = 'complete' | 'client-gone' | 'client-idle' | 'file-changed' | 'failed';
@@ -23,6 +24,8 @@ export interface TransferOptions {
   readonly onBytes?: (count: number) => void;
 }
 
+type Callback = (error?: Error | null) => void;
+
 const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 
 /** Thrown out of a transfer that cannot go on for a foreseen reason. */
@@ -38,13 +41,13 @@ export class TransferStopped extends Error {
 }
 
 /**
- * Resolves with the socket once it is this answer's turn: an answer to a pipelined request has none
+ * The socket, once it is this answer's turn: an answer to a pipelined request has none
  * until those before it are done. Take nothing that others may run out of (files, memory) before.
  *
  * @throws TransferStopped when the connection ends first
  */
-export function responseTurn(response: ServerResponse): Promise<Socket> {
-  if (response.socket) return Promise.resolve(response.socket);
+export function responseTurn(response: ServerResponse): MaybePromise<Socket> {
+  if (response.socket) return response.socket;
   // A finished answer has no socket either; its request's may live on.
   const connection = response.req.socket;
   return new Promise((resolve, reject) => {
@@ -110,8 +113,8 @@ export class ResponseBody {
     produce: (body: ResponseBody) => Promise<readonly Uint8Array[] | void>,
   ): Promise<TransferResult> {
     try {
-      const socket = await responseTurn(response);
-      return await new ResponseBody(response, socket, options).#run(produce);
+      const body = new ResponseBody(response, await responseTurn(response), options);
+      return await body.#run(async () => body.#finish((await produce(body)) ?? []));
     } catch (error) {
       response.req.socket.destroy();
       if (error instanceof TransferStopped) return { end: error.end, sentBytes: 0 };
@@ -119,11 +122,32 @@ export class ResponseBody {
     }
   }
 
-  async #run(
-    produce: (body: ResponseBody) => Promise<readonly Uint8Array[] | void>,
-  ): Promise<TransferResult> {
+  /**
+   * Ends the answer with a body that is all there: when the kernel takes it at once, nothing is waited for. Only when it
+   * is this answer's turn. Does not fail either.
+   */
+  static sendWhole(
+    response: ServerResponse,
+    options: TransferOptions,
+    chunks: readonly Uint8Array[],
+  ): MaybePromise<TransferResult> {
+    const { socket } = response;
+    if (socket === null || socket.destroyed)
+      return this.send(response, options, async () => chunks);
+    endWith(response, chunks);
+    // A write that fails leaves nothing to be written either; its error is told of a turn later.
+    if (response.writableFinished && socket.errored === null) {
+      const sentBytes = lengthOf(chunks);
+      if (sentBytes > 0) options.onBytes?.(sentBytes);
+      return { end: 'complete', sentBytes };
+    }
+    const body = new ResponseBody(response, socket, options);
+    return body.#run(() => body.#ended(chunks, (done) => response.once('finish', done)));
+  }
+
+  async #run(work: () => Promise<void>): Promise<TransferResult> {
     try {
-      await this.#finish((await produce(this)) ?? []);
+      await work();
       return { end: 'complete', sentBytes: this.#sentBytes };
     } catch (error) {
       this.socket.destroy();
@@ -155,24 +179,19 @@ export class ResponseBody {
     this.options.onBytes?.(bytes);
   }
 
-  async #finish(chunks: readonly Uint8Array[]): Promise<void> {
+  #finish(chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#ended(chunks, (done) => endWith(this.response, chunks, done));
+  }
+
+  /** Resolves when `start`, which ends the answer with `chunks` or has to wait for that end, calls back. */
+  async #ended(chunks: readonly Uint8Array[], start: (done: Callback) => void): Promise<void> {
     this.throwIfStopped();
-    await this.#untilCalledBack((done) => {
-      const last = chunks.at(-1);
-      if (last === undefined) {
-        this.response.end(done);
-        return;
-      }
-      this.response.cork();
-      for (const chunk of chunks.slice(0, -1)) this.response.write(chunk);
-      this.response.end(last, done);
-      this.response.uncork();
-    });
+    await this.#untilCalledBack(start);
     if (chunks.length > 0) this.progress(lengthOf(chunks));
   }
 
   /** Waits for Node's callback, or for the end of the connection, after which it may never come. */
-  async #untilCalledBack(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+  async #untilCalledBack(start: (done: Callback) => void): Promise<void> {
     const { idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = this.options;
     const idle = setTimeout(() => this.#end('client-idle'), idleTimeoutMs);
     try {
@@ -200,6 +219,19 @@ export class ResponseBody {
     }
     this.socket.destroy();
   }
+}
+
+/** Writes the rest of an answer in one go. */
+function endWith(response: ServerResponse, chunks: readonly Uint8Array[], done?: Callback): void {
+  const last = chunks.at(-1);
+  if (last === undefined) {
+    response.end(done);
+    return;
+  }
+  response.cork();
+  for (const chunk of chunks.slice(0, -1)) response.write(chunk);
+  response.end(last, done);
+  response.uncork();
 }
 
 function lengthOf(chunks: readonly Uint8Array[]): number {

@@ -26,8 +26,11 @@ describe('sendRanges', () => {
   let options: SendOptions;
   /** What is said to be in memory; undefined where nobody can tell. */
   let isResident: FileSource['isResident'];
+  /** What reads from memory. */
+  let readCached: FileSource['readCached'];
   let results: TransferResult[];
   let onResult: (() => void) | undefined;
+  let onLater: (() => void) | undefined;
 
   beforeEach(async () => {
     directory = fs.mkdtempSync(path.join(os.tmpdir(), 'send-file-'));
@@ -37,6 +40,8 @@ describe('sendRanges', () => {
     parts = [{ start: 0, length: SIZE }];
     options = {};
     isResident = undefined;
+    readCached = undefined;
+    onLater = undefined;
     results = [];
     server = http.createServer((request, response) => void answer(request, response));
     const answer = async (
@@ -47,8 +52,14 @@ describe('sendRanges', () => {
         'content-length': parts.reduce((total, part) => total + part.length, 0),
         'x-path': request.url,
       });
-      const source = { fd: file.fd, ...(isResident && { isResident }) };
-      results.push(await sendRanges(response, source, parts, options));
+      const source = {
+        fd: file.fd,
+        ...(isResident && { isResident }),
+        ...(readCached && { readCached }),
+      };
+      const sending = sendRanges(response, source, parts, options);
+      if (sending instanceof Promise) onLater?.();
+      results.push(await sending);
       onResult?.();
     };
     // As the listeners of the product are set up: a client may close its half after the request.
@@ -115,6 +126,75 @@ describe('sendRanges', () => {
     expect((await get()).equals(expected)).toBe(true);
     expect(results).toEqual([{ end: 'complete', sentBytes: expected.length }]);
     expect(counted).toBe(expected.length);
+  });
+
+  const inMemory = (buffer: Uint8Array, position: number): number =>
+    content.copy(buffer, 0, position, position + buffer.length);
+
+  it.each([
+    ['a whole small file', [{ start: 0, length: 100_000 }]],
+    ['several ranges', [Buffer.from('a'), { start: 7, length: 9 }, { start: 0, length: 1 }]],
+    ['nothing', []],
+  ])('gives the same answer at once and in its time: %s', async (_, some) => {
+    parts = some;
+    const ask = async (): Promise<string> => {
+      const answer = await talk('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+      return answer.toString('latin1').replace(/\r\nDate: [^\r]*/i, '');
+    };
+    const inItsTime = await ask();
+    readCached = inMemory;
+    expect(await ask()).toBe(inItsTime);
+    expect(results[1]).toEqual(results[0]);
+  });
+
+  it.each([
+    ['cannot tell', () => undefined],
+    [
+      'has only some of it',
+      (buffer: Uint8Array, at: number) => inMemory(buffer.subarray(0, 5), at),
+    ],
+  ])('asks the pool where memory %s', async (_, read) => {
+    readCached = read;
+    parts = [{ start: 0, length: 10 }];
+    expect((await get()).equals(content.subarray(0, 10))).toBe(true);
+  });
+
+  describe('a small body, one after another to a client that takes nothing', () => {
+    const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+    let socket: net.Socket;
+
+    beforeEach(() => {
+      readCached = inMemory;
+      parts = [{ start: 0, length: 128 * 1024 }];
+      socket = net.connect(port, '127.0.0.1').pause();
+      socket.on('error', () => undefined);
+    });
+    afterEach(() => socket.destroy());
+
+    it('is sent in its time when the client goes on', async () => {
+      const isFull = new Promise<boolean>((resolve) => (onLater = () => resolve(true)));
+      let asked = 0;
+      do {
+        asked += 1;
+        onResult = undefined;
+        socket.write(request);
+      } while (!(await Promise.race([isFull, nextResult().then(() => false)])));
+      socket.resume();
+      while (results.length < asked) await nextResult();
+      expect(new Set(results.map(({ end }) => end))).toEqual(new Set(['complete']));
+      const expected = asked * parts[0]!.length;
+      while (socket.bytesRead < expected) await once(socket, 'data');
+    });
+
+    it('is given up when the client does not', async () => {
+      options = { idleTimeoutMs: 150 };
+      do {
+        const next = nextResult();
+        socket.write(request);
+        await next;
+      } while (results.at(-1)?.end === 'complete');
+      expect(results.at(-1)?.end).toBe('client-idle');
+    });
   });
 
   it('asks for as much as it then sends at once, and sends so much in a turn of the event loop', async () => {

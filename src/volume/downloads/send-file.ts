@@ -3,9 +3,10 @@ import { calls, sync } from '../../native/calls.js';
 import { Errno, isErrno } from '../../native/errno.js';
 import { countBytesBesideNode } from '../../observability/bytes-beside-node.js';
 import type { BlockingCall } from '../blocking-call.js';
+import type { MaybePromise } from '../maybe-promise.js';
 import type { ByteRange } from './byte-range.js';
 import { LoopTurn } from './loop-turn.js';
-import type { BodyPart } from './multipart-ranges.js';
+import { bodyLength, type BodyPart } from './multipart-ranges.js';
 import {
   ResponseBody,
   TransferStopped,
@@ -53,14 +54,17 @@ const STREAM_CHUNK_BYTES = 256 * 1024;
  *
  * Never rejects. Unless the result says `complete`, the connection has been destroyed: a body that falls
  * short of its length would make the client take the next answer for the rest of the file. When the
- * promise settles no call on `file` is running any more, so the caller may close it.
+ * promise settles no call on `file` is running any more, so the caller may close it. A small body that is in memory,
+ * and that the kernel takes at once, is sent when this returns.
  */
 export function sendRanges(
   response: ServerResponse,
   file: FileSource,
   parts: readonly BodyPart[],
   options: SendOptions = {},
-): Promise<TransferResult> {
+): MaybePromise<TransferResult> {
+  const content = response.socket ? contentInMemory(file, parts) : undefined;
+  if (content) return ResponseBody.sendWhole(response, options, content);
   return ResponseBody.send(response, options, async (body) => {
     const { io: share = (work) => work() } = options;
     // A call that still waits for its turn when the client leaves is not made any more.
@@ -82,6 +86,25 @@ export function sendRanges(
     // Travels with the end of the answer: for most files that is all of it, headers included.
     return pending;
   });
+}
+
+/** All of a small body; undefined where some of it has to be waited for, or is not there. */
+function contentInMemory(
+  file: FileSource,
+  parts: readonly BodyPart[],
+): readonly Uint8Array[] | undefined {
+  if (bodyLength(parts) > SMALL_RANGE_BYTES) return undefined;
+  const chunks: Uint8Array[] = [];
+  for (const part of parts) {
+    if (Buffer.isBuffer(part)) {
+      chunks.push(part);
+    } else {
+      const chunk = Buffer.allocUnsafe(part.length);
+      if (file.readCached?.(chunk, part.start) !== part.length) return undefined;
+      chunks.push(chunk);
+    }
+  }
+  return chunks;
 }
 
 interface RangeTransfer {
