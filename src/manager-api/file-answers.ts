@@ -2,7 +2,7 @@ import { bytesToPath } from '../grammar/path-bytes.js';
 import type { ListedEntry } from '../volume/files/listing.js';
 import type { MkdirResult } from '../volume/files/mkdir.js';
 import type { VFolderId } from '../volume/ids/vfolder-id.js';
-import type { EntryDto, MkdirAnswerDto, MkdirItemDto } from './dto/file.dto.js';
+import type { EntryDto, FileListDto, MkdirAnswerDto, MkdirItemDto } from './dto/file.dto.js';
 import { isoTime } from './iso-time.js';
 
 export interface MkdirAnswer {
@@ -30,8 +30,17 @@ function item({ path, error }: MkdirResult): MkdirItemDto {
   return { msg: error?.message ?? null, item: path.toString() };
 }
 
-/** One item of a listing (protocol sections 2.5 and 3.7). */
-export function entryDto(entry: ListedEntry): EntryDto {
+/** One item of a listing (protocol sections 2.5 and 3.7), as JSON text. */
+export function entryText(entry: ListedEntry): string {
+  return JSON.stringify(entryDto(entry));
+}
+
+/** A listing of such items, as JSON text. */
+export function listText(items: readonly string[], rest: Omit<FileListDto, 'items'>): string {
+  return `{"items":[${items.join(',')}],${JSON.stringify(rest).slice(1)}`;
+}
+
+function entryDto(entry: ListedEntry): EntryDto {
   return {
     name: bytesToPath(entry.name),
     type: entry.type,

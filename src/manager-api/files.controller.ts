@@ -1,4 +1,4 @@
-import { Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
+import { Controller, Header, HttpCode, Post, Req, Res } from '@nestjs/common';
 import {
   ApiAcceptedResponse,
   ApiNoContentResponse,
@@ -21,7 +21,7 @@ import {
   RenameDto,
 } from './dto/file.dto.js';
 import { JobStartedDto, StatusOkDto } from './dto/folder.dto.js';
-import { entryDto, mkdirAnswer } from './file-answers.js';
+import { entryText, listText, mkdirAnswer } from './file-answers.js';
 
 /** Rows of an answer of mkdir, for the documentation. */
 const MADE = { msg: null, item: 'data/2026' };
@@ -70,14 +70,14 @@ export class FilesController {
       'Not recursive, at most `scandir-limit` entries; `truncated` tells when some were left out, and `cursor` where the next page begins: ask again with it for the rest. Entries that are made or removed between two pages may come or not; all others come exactly once. Links are shown, not followed. Running uploads are hidden. A path that is missing or not a directory answers 400 with the `errno`.',
   })
   @ApiOkResponse({ type: FileListDto, description: 'The entries' })
-  async list(@Parameters() parameters: ListFilesDto): Promise<FileListDto> {
-    const { ref, relpath, page } = parameters;
-    const { entries, truncated, nextCursor } = await this.volumes.files.list(ref, relpath, page);
-    return {
-      items: entries.map(entryDto),
+  @Header('content-type', 'application/json; charset=utf-8')
+  async list(@Parameters() { ref, relpath, page }: ListFilesDto): Promise<string> {
+    const { files } = this.volumes;
+    const { entries, truncated, nextCursor } = await files.list(ref, relpath, page, entryText);
+    return listText(entries, {
       truncated,
       ...(nextCursor !== undefined && { cursor: nextCursor }),
-    };
+    });
   }
 
   @Post('rename')

@@ -70,6 +70,23 @@ describe('TreePool', () => {
     expect(open).not.toContain(top);
   });
 
+  it('ends a walk whose batches cannot be used, and goes on with others', async () => {
+    make();
+    const list: TreeOrder = {
+      kind: 'list',
+      root: Buffer.from('.'),
+      path: Buffer.from('tree'),
+      limit: 0,
+      cursor: undefined,
+      omit: [],
+    };
+    const unusable = (): never => {
+      throw new Error('cannot be used');
+    };
+    await expect(pool.run(list, {}, unusable)).rejects.toThrow('cannot be used');
+    expect(await pool.run(usage)).toMatchObject({ fileCount: 2020 });
+  });
+
   it('uses an idle thread rather than make another', async () => {
     make();
     await pool.run(usage);

@@ -22,6 +22,11 @@ export interface ListOptions {
   readonly limit: number;
   /** Opaque position returned as `nextCursor` by an earlier call on the same directory; SystemError EINVAL when it is none. */
   readonly cursor?: string;
+  /**
+   * May be told of entries when they have been read, while others still are. The listing has them again, the very same
+   * objects; it may have others too.
+   */
+  readonly onEntries?: ((entries: readonly Entry[]) => void) | undefined;
 }
 
 export interface Listing {

@@ -35,14 +35,22 @@ export class PosixTrees implements TreeOperations {
   async list(
     root: TreeLocation,
     path: Buffer,
-    { limit, cursor, omit = [], ...options }: ListOptions & OmitOptions & TreeTaskOptions,
+    {
+      limit,
+      cursor,
+      omit = [],
+      onEntries,
+      ...options
+    }: ListOptions & OmitOptions & TreeTaskOptions,
   ): Promise<Listing> {
     const entries: Entry[] = [];
     const nextCursor = await this.pool.run<string | undefined>(
       { kind: 'list', root: root.path, path, limit, cursor, omit },
       options,
       (batch) => {
-        for (const entry of decodeEntries(batch)) entries.push(entry);
+        const decoded = decodeEntries(batch);
+        for (const entry of decoded) entries.push(entry);
+        onEntries?.(decoded);
       },
     );
     return { entries, ...(nextCursor !== undefined && { nextCursor }) };

@@ -48,7 +48,7 @@ export class TreePool {
     return this.#threads.size;
   }
 
-  /** Resolves with what the walk returns; its batches go to `onBatch` as they come. */
+  /** Resolves with what the walk returns; its batches go to `onBatch` as they come, and what that throws ends the walk. */
   run<Result>(
     order: TreeOrder,
     options: TreeTaskOptions = {},
@@ -57,8 +57,13 @@ export class TreePool {
     return new Promise((resolve, reject) => {
       const task = this.#start(order, options, {
         batch: (batch) => {
-          onBatch?.(batch);
-          task.credit();
+          try {
+            onBatch?.(batch);
+            task.credit();
+          } catch (error) {
+            reject(error);
+            task.cancel();
+          }
         },
         done: (result) => resolve(result as Result),
         cancelled: () => reject(this.#cancellation(options)),

@@ -6,6 +6,7 @@ import { Errno } from '../../native/errno.js';
 import { injectFaults } from '../../native/ffi.js';
 import { DomainRig, HostFolder, p, SCOPED, UNSCOPED } from '../testing/domain-rig.js';
 import type { Files } from './files.js';
+import type { ListedEntry } from './listing.js';
 
 describe('Files', () => {
   let rig: DomainRig;
@@ -131,6 +132,27 @@ describe('Files', () => {
       const { entries } = await files.list(SCOPED, p('d'));
       expect(entries.map(({ name }) => name.toString()).toSorted()).toEqual(names.toSorted());
     });
+
+    it.each(['directory', 'name'] as const)(
+      'has for each entry what the caller makes of it, in the order of %s',
+      async (order) => {
+        for (let index = 0; index < 1000; index++) write(`d/file-${index}`, 'x'.repeat(index % 7));
+        fs.symlinkSync('file-1', host('d', 'link'));
+        const page = { limit: 0, order };
+        const { entries } = await files.list(SCOPED, p('d'), page);
+        const made: string[] = [];
+        const text = ({ name, sizeBytes, symlinkTarget }: ListedEntry): string =>
+          `${name.toString()} ${sizeBytes} ${symlinkTarget}`;
+        const listing = await files.list(SCOPED, p('d'), page, (entry) => {
+          made.push(text(entry));
+          return text(entry);
+        });
+        expect(listing).toEqual({ entries: entries.map(text), truncated: false });
+        // Once each, links last: they wait for where they lead.
+        expect(made.toSorted()).toEqual(listing.entries.toSorted());
+        expect(made.at(-1)).toBe('link 6 file-1');
+      },
+    );
 
     it.each([1, 2, 5, 6])(
       'says when a limit of %d leaves entries out (M12)',

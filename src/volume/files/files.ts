@@ -9,7 +9,7 @@ import type { JobId } from '../jobs/job.js';
 import { VolumeRegistry } from '../volume-registry.js';
 import { deleteEntries, deleteTrees, planDeletion } from './delete.js';
 import { assertNotReserved, entryError } from './entry-error.js';
-import { listDirectory, type FileListing, type PageRequest } from './listing.js';
+import { listDirectory, type FileListing, type PageRequest, type RenderEntry } from './listing.js';
 import { makeDirectories, type MkdirOptions, type MkdirResult } from './mkdir.js';
 import { moveEntry, renameEntry } from './move.js';
 import { tellingFullQuota } from '../full-quota.js';
@@ -45,19 +45,26 @@ export class Files {
   }
 
   /**
-   * One directory or a page of it, at most `scandir-limit` entries.
+   * One directory or a page of it, at most `scandir-limit` entries; each as `render` has it.
    *
    * @throws StorageError INVALID_ARGUMENT for a cursor that is none
    */
+  list(ref: VFolderRef, path: RelPath, page?: PageRequest): Promise<FileListing>;
+  list<Item>(
+    ref: VFolderRef,
+    path: RelPath,
+    page: PageRequest,
+    render: RenderEntry<Item>,
+  ): Promise<FileListing<Item>>;
   async list(
     ref: VFolderRef,
     path: RelPath,
     page: PageRequest = { limit: 0, order: 'directory' },
-  ): Promise<FileListing> {
+    render: RenderEntry<unknown> = (entry) => entry,
+  ): Promise<FileListing<unknown>> {
     const volume = this.registry.get(ref.volume);
-    return await volume.run('file.list', () =>
-      listDirectory(volume, ref, path, page, this.settings.scandirLimit),
-    );
+    const options = { most: this.settings.scandirLimit, render };
+    return await volume.run('file.list', () => listDirectory(volume, ref, path, page, options));
   }
 
   /**

@@ -20,8 +20,11 @@ export interface ListedEntry extends Omit<Entry, 'target'> {
   readonly symlinkTarget: string;
 }
 
-export interface FileListing {
-  readonly entries: readonly ListedEntry[];
+/** What an answer has for an entry, made while other entries are still being read. Must not throw. */
+export type RenderEntry<Item> = (entry: ListedEntry) => Item;
+
+export interface FileListing<Item = ListedEntry> {
+  readonly entries: readonly Item[];
   /** Whether entries were left out. */
   readonly truncated: boolean;
   /** Where the next page begins, when there is one: opaque, good for this directory. */
@@ -41,38 +44,66 @@ export interface PageRequest {
   readonly order: 'directory' | 'name';
 }
 
+export interface ListingOptions<Item> {
+  /** Entries that are read in all, 0 for no bound: of a larger directory, those beyond are not sorted in. */
+  readonly most: number;
+  readonly render: RenderEntry<Item>;
+}
+
 const HIDDEN = [Buffer.from(UPLOAD_DIRECTORY)];
 
 /**
  * Lists one directory. `.upload` of the vfolder itself is not shown.
  *
- * @param most entries that are read in all, 0 for no bound: of a larger directory, those beyond are not sorted in
  * @throws StorageError INVALID_ARGUMENT for a cursor that is none
  */
-export async function listDirectory(
+export async function listDirectory<Item>(
   volume: Volume,
   ref: VFolderRef,
   path: RelPath,
   page: PageRequest,
-  most: number,
-): Promise<FileListing> {
-  const { entries, nextCursor } = await readPage(volume, ref, path, page, most);
+  { most, render }: ListingOptions<Item>,
+): Promise<FileListing<Item>> {
+  const items = new Items(render);
+  const reading = { most, onEntries: (batch: readonly Entry[]) => items.make(batch) };
+  const { entries, nextCursor } = await readPage(volume, ref, path, page, reading);
   const truncated = nextCursor !== undefined;
   const links = entries.filter(({ type }) => type === 'SYMLINK');
   const targets = await resolveLinks(volume, ref, path, links);
   return {
     truncated,
     nextCursor: page.order === 'name' ? undefined : nextCursor,
-    entries: entries.map((entry) => ({
-      name: entry.name,
-      type: entry.type,
-      mode: entry.mode,
-      sizeBytes: entry.sizeBytes,
-      ctimeNs: entry.ctimeNs,
-      mtimeNs: entry.mtimeNs,
-      symlinkTarget: targets.get(entry.name) ?? '',
-    })),
+    entries: entries.map((entry) => items.of(entry, targets.get(entry.name))),
   };
+}
+
+/**
+ * Makes the items of an answer from batch to batch, instead of all when the last entry has been read, which takes as long
+ * again and would stop the event loop. Links wait for their targets.
+ */
+class Items<Item> {
+  readonly #made = new Map<Entry, Item>();
+
+  constructor(private readonly render: RenderEntry<Item>) {}
+
+  make(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.type !== 'SYMLINK') this.#made.set(entry, this.render(listed(entry)));
+    }
+  }
+
+  of(entry: Entry, symlinkTarget?: string): Item {
+    return this.#made.get(entry) ?? this.render(listed(entry, symlinkTarget));
+  }
+}
+
+function listed(entry: Entry, symlinkTarget = ''): ListedEntry {
+  const { name, type, mode, sizeBytes, ctimeNs, mtimeNs } = entry;
+  return { name, type, mode, sizeBytes, ctimeNs, mtimeNs, symlinkTarget };
+}
+
+interface Reading extends Pick<ListingOptions<unknown>, 'most'> {
+  readonly onEntries: (entries: readonly Entry[]) => void;
 }
 
 async function readPage(
@@ -80,12 +111,16 @@ async function readPage(
   ref: VFolderRef,
   path: RelPath,
   { limit, cursor, order }: PageRequest,
-  most: number,
+  { most, onEntries }: Reading,
 ): Promise<Listing> {
   if (order === 'directory') {
-    return await readDirectory(volume, ref, path, { limit: smallest(limit, most), cursor });
+    const options = { limit: smallest(limit, most), cursor, onEntries };
+    return await readDirectory(volume, ref, path, options);
   }
-  const { entries, nextCursor } = await readDirectory(volume, ref, path, { limit: most });
+  const { entries, nextCursor } = await readDirectory(volume, ref, path, {
+    limit: most,
+    onEntries,
+  });
   const sorted = entries.toSorted((a, b) => Buffer.compare(a.name, b.name));
   if (limit === 0 || sorted.length <= limit) {
     return { entries: sorted, ...(nextCursor !== undefined && { nextCursor }) };
@@ -102,13 +137,14 @@ async function readDirectory(
   volume: Volume,
   ref: VFolderRef,
   path: RelPath,
-  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+  { limit, cursor, onEntries }: Pick<PageRequest, 'limit' | 'cursor'> & Pick<Reading, 'onEntries'>,
 ): Promise<Listing> {
   const small = cursor === undefined ? await readSmallDirectory(volume, ref, path) : undefined;
   if (small && (limit === 0 || small.length <= limit)) return { entries: small };
   try {
     return await volume.strategies.trees.list(volume.locate(ref.id), path.toBytes(), {
       limit,
+      onEntries,
       ...(cursor !== undefined && { cursor }),
       ...(path.isRoot && { omit: HIDDEN }),
     });
