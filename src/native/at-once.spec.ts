@@ -106,6 +106,17 @@ describe('calls made at once', () => {
       },
     );
 
+    it('opens at once what was opened lately, where the kernel can', async () => {
+      // An older kernel or another filesystem under the temporary directory cannot.
+      if (!atOnce || !(await canAnswerAtOnce(root))) return;
+      if (openAtOnce(root, Buffer.from('.'), ANCHOR, RESOLVE_BENEATH) === undefined) return;
+      const opened = Array.from({ length: 10 }, () =>
+        beneath.openFileAtOnce(Buffer.from('below/file'), { follow: true }),
+      ).filter((file) => file !== undefined);
+      expect(opened.length).toBeGreaterThan(0);
+      for (const file of opened) await file.close();
+    });
+
     it('closes at once only what waits for nothing', async () => {
       const open = () => beneath.openFile(Buffer.from('below/file'), { write: true });
       const changed = await open();

@@ -1,6 +1,6 @@
 import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFMT } from './constants.js';
 import { functions, type Pointer } from './functions.js';
-import { decodeStatx, STATX_BUFFER_BYTES, STATX_MASK, type Stat } from './stat.js';
+import { decodeStatx, STATX_BUFFER_BYTES, STATX_MASK, statx, type Stat } from './stat.js';
 
 const EMPTY_NAME = Buffer.from([0]);
 
@@ -24,7 +24,7 @@ export class StatBuffer {
 
   /** st_mode, type bits included. */
   get mode(): number {
-    return this.bytes[28]! + this.bytes[29]! * 256;
+    return statx.mode(this.bytes, 0);
   }
 
   /** S_IF* of the mode. */
@@ -34,7 +34,7 @@ export class StatBuffer {
 
   /** st_size in bytes. */
   get size(): number {
-    return this.bytes.readUInt32LE(40) + this.bytes.readUInt32LE(44) * 2 ** 32;
+    return statx.size(this.bytes, 0);
   }
 
   /** All of it, as a value that the next call leaves alone. */

@@ -82,7 +82,7 @@ export class Descent<State> {
     try {
       return (this.here.reader ?? this.#startReading(this.here)).next();
     } catch (error) {
-      if (this.isRemoval(error)) return false;
+      if (this.depth > 0 && this.isRemoval(error)) return false;
       throw error;
     }
   }
@@ -94,7 +94,7 @@ export class Descent<State> {
    */
   isRemoval(error: unknown): boolean {
     if (isErrno(error, Errno.ENOENT)) return true;
-    if (!isErrno(error, Errno.ESTALE) || this.depth === 0) return false;
+    if (!isErrno(error, Errno.ESTALE)) return false;
     try {
       sync.statx(this.#levels[0]!.fd, EMPTY, AT_EMPTY_PATH | AT_STATX_FORCE_SYNC);
       return true;

@@ -36,7 +36,7 @@ export interface TusAnswer {
 }
 
 /**
- * The only place that knows `@tus/server`. The library owns the protocol but for PATCH; it is shown a request without a
+ * Where requests meet `@tus/server`. The library owns the protocol but for PATCH; it is shown a request without a
  * body, since its own body path costs several stream layers, and every error it answers is thrown instead,
  * so that uploads fail in the product's one error shape.
  */

@@ -8,6 +8,7 @@ import { ZipWriter } from './zip-writer.js';
 
 /** Small files that are read and compressed at a time: what bounds the memory of one archive. */
 const ITEMS_AHEAD = 8;
+
 /**
  * Writes a ZIP of the items of all `groups` while they are being found. Entries that vanish meanwhile are left out; a file
  * that cannot be read is an error, and the archive then ends in the middle: better visibly broken than

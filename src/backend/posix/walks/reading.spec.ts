@@ -142,7 +142,9 @@ describe('walks that read', () => {
     });
 
     it.each([
+      ['statx', 1, 0],
       ['statx', 2, 1],
+      ['openat', 1, 1],
       ['openat', 2, 2],
       ['getdents64', 3, 2],
     ])(

@@ -35,11 +35,11 @@ export function* remove(
   // The parent is the top, so that the directory itself is left and removed like those below it.
   const descent = new Descent<Sweeping>(parent, { failed: false, round: 0 }, pace.hidden);
   try {
-    const stat = ifPresent(() => sync.statx(parent, name, AT_SYMLINK_NOFOLLOW));
+    const stat = ifPresent(descent, () => sync.statx(parent, name, AT_SYMLINK_NOFOLLOW));
     if (stat === undefined) return;
     if (!isDirectory(stat)) {
       if (keepDirectory) throw new SystemError(Errno.ENOTDIR, 'unlinkat');
-      ifPresent(() => sync.unlinkat(parent, name));
+      ifPresent(descent, () => sync.unlinkat(parent, name));
       pace.count(0);
       return;
     }
@@ -163,11 +163,11 @@ class Sweep {
   }
 }
 
-function ifPresent<Result>(work: () => Result): Result | undefined {
+function ifPresent<Result>(descent: Descent<Sweeping>, work: () => Result): Result | undefined {
   try {
     return work();
   } catch (error) {
-    if (isErrno(error, Errno.ENOENT)) return undefined;
+    if (descent.isRemoval(error)) return undefined;
     throw error;
   }
 }
