@@ -25,7 +25,10 @@ export async function run({ directory, rounds, scale, note }) {
     makeTree(tenth.path, { ...shape, files: shape.files / 10 });
     rows.push(...(await usage(proxy, { folder, tenth }, shape, rounds)));
     rows.push(...(await deletion(proxy, directory, shape, Math.min(rounds, 3))));
-    rows.push(...(await clone(proxy, directory, scale, Math.min(rounds, 3))));
+    // Of 100 KiB, where what each file costs shows; and of a mebibyte, as 10 GiB in 10,000 files are.
+    for (const files of [10_000, 1_000]) {
+      rows.push(...(await clone(proxy, directory, { files, scale, rounds: Math.min(rounds, 3) })));
+    }
     return rows;
   } finally {
     await proxy.stop();
@@ -143,8 +146,7 @@ async function deletion(proxy, directory, shape, rounds) {
   return rows;
 }
 
-async function clone(proxy, directory, scale, rounds) {
-  const files = 10_000;
+async function clone(proxy, directory, { files, scale, rounds }) {
   const bytes = Math.round((2 ** 30 * 10 * scale * 0.1) / files);
   const source = await proxy.createFolder();
   makeTree(source.path, { directories: 100, files: files / 100, bytes });
