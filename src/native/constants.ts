@@ -23,8 +23,9 @@ export const O_PATH = 0o10000000;
 export const AT_FDCWD = -100;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
-/** What is in memory will do: no file server is asked. */
+/** The file server is asked, whatever is in memory. */
 export const AT_STATX_FORCE_SYNC = 0x2000;
+/** What is in memory will do: no file server is asked. */
 export const AT_STATX_DONT_SYNC = 0x4000;
 export const AT_EMPTY_PATH = 0x1000;
 
