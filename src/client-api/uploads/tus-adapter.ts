@@ -8,7 +8,6 @@ import { UploadLocker, UploadStore } from './tus-store.js';
 /** What the library is told it was asked; it looks at no part of it. */
 const URL_SHOWN = 'http://localhost/upload';
 const OFFSET_BODY = 'application/offset+octet-stream';
-const TUS_VERSION = '1.0.0';
 
 /** Request headers the library may see; others, such as odd forwarding headers, would only make it refuse. */
 const SHOWN = [
@@ -75,8 +74,7 @@ export class TusAdapter {
   async handle(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
     if (exchange.method !== 'PATCH') return await this.show(exchange, headers);
     const offset = await patchUpload(this.uploads, exchange, headers);
-    const given = { 'tus-resumable': TUS_VERSION, 'upload-offset': String(offset) };
-    return { status: 204, headers: answerHeaders(exchange, given) };
+    return { status: 204, headers: answerHeaders(exchange, { 'upload-offset': String(offset) }) };
   }
 
   private async show(exchange: TusExchange, headers: RequestHeaders): Promise<TusAnswer> {
@@ -98,7 +96,7 @@ export class TusAdapter {
 
 /** The protocol lets our clients leave out what tus itself requires (protocol section 4.5). */
 function shownHeaders(given: RequestHeaders): Headers {
-  const shown = new Headers({ 'tus-resumable': TUS_VERSION });
+  const shown = new Headers({ 'tus-resumable': '1.0.0' });
   for (const name of SHOWN) {
     const value = given[name];
     if (typeof value === 'string') shown.set(name, value);
