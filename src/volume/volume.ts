@@ -191,8 +191,6 @@ export class Volume {
    * @throws StorageError NOT_FOUND with subject `vfolder` when it is missing or not a directory
    */
   async openVFolder(id: VFolderId): Promise<Beneath> {
-    const cached = this.openVFolderAtOnce(id);
-    if (cached) return cached;
     const root = await this.openRoot();
     try {
       return await root.descend(this.locate(id).path);
